@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* colltune bench: measures one operation, nccl-tests' way of asking and of showing. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "job.h"
+#include "plan.h"
+#include "shown.h"
+#include "sink.h"
+#include "topo/topo.h"
+
+const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_options,
+	ct_job_options, ct_bench_own_options, NULL };
+
+static const struct ct_cli cli = {
+	.command = "bench",
+	.args = "p2p|allreduce|alltoall|allgather|reduce_scatter|broadcast|barrier",
+	.text = "Measure point-to-point or a collective operation between the ranks of a launcher "
+		"(mpirun -n 4 colltune bench allreduce), or of threads (-t 4). Sizes take K, M, G (powers of "
+		"two). The columns are nccl-tests'; --stats adds quantiles, the interval of the median and "
+		"what could be expected. Exit status 1: wrong data.",
+	.lists = ct_bench_options,
+	.min_words = 1,
+	.max_words = 1,
+};
+
+struct asked {
+	const struct ct_bench_settings *settings;
+	const char *word;
+};
+
+/* One rank's run. */
+struct run {
+	struct ct_rank *rank;
+	const struct ct_bench_settings *settings;
+	const char *word;
+	struct ct_bench_plan plan;
+	struct ct_candidate *candidates;
+	size_t ncandidates;
+	struct ct_floors floors;
+	struct ct_shown shown; /* indexes on every rank, contents on rank 0 */
+	struct ct_sink sink;   /* rank 0 */
+	int64_t *done;         /* per place in shown: 1 = found on resume */
+};
+
+static ct_status on_result(void *arg, struct ct_result *result)
+{
+	struct run *run = arg;
+	ct_status status = CT_OK;
+	char name[96], size[32];
+
+	if (run->settings->stats)
+		ct_result_expect(result, &run->rank->world, &result->net, &run->floors);
+	if (run->rank->world.rank != 0) {
+		ct_shown_add(&run->shown, result);
+		return CT_OK;
+	}
+	if (run->rank->store != NULL)
+		status = ct_store_point(run->rank->store, result);
+	if (status == CT_OK)
+		status = ct_sink_add(&run->sink, result);
+	if (run->settings->job.progress)
+		fprintf(stderr, "colltune bench: %s %s, %s, round %u: %llu samples\n",
+			ct_coll_name(result->test.coll), ct_size_text(result->bytes, size),
+			ct_candidate_text(&result->candidate, name), result->round,
+			(unsigned long long)result->summary.n);
+	ct_shown_add(&run->shown, result);
+	ct_shown_live(&run->shown);
+	return status;
+}
+
+static bool is_done(void *arg, uint32_t round, const struct ct_candidate *c, const struct ct_test *t)
+{
+	struct run *run = arg;
+	size_t i = ct_shown_index(&run->shown, round, c, t);
+
+	return i != SIZE_MAX && run->done[i] != 0;
+}
+
+static json_t *environment_record(const struct run *run)
+{
+	char hash[CT_MACHINE_HASH_ROOM] = "";
+	struct ct_machine *machine = NULL;
+	json_t *echo = ct_options_echo(ct_bench_options, run->settings), *record;
+	char command[64];
+
+	/* A machine that cannot be read has no hash; the measurement stands all the same. */
+	if (ct_machine_read(NULL, &machine) == CT_OK && ct_machine_hash(machine, hash) != CT_OK)
+		hash[0] = '\0';
+	ct_machine_free(machine);
+	snprintf(command, sizeof(command), "bench %s", run->word);
+	record = ct_record_environment(run->rank->session, command, echo, hash[0] != '\0' ? hash : NULL,
+		(uint64_t)run->settings->job.seed);
+	json_decref(echo);
+	return record;
+}
+
+/* Collective: files of rank 0, and what an earlier run left in --out. */
+static ct_status open_outputs(struct run *run)
+{
+	const struct ct_bench_settings *s = run->settings;
+	size_t n = run->plan.ntests * run->ncandidates * run->shown.rounds;
+	json_t *environment = NULL;
+	ct_status status = CT_OK;
+
+	if (run->rank->world.rank == 0) {
+		environment = environment_record(run);
+		status = environment == NULL ? ct_fail(CT_NOMEM, "no memory for a record")
+			: ct_sink_open(s->json, s->csv, environment, &run->sink);
+	}
+	status = ct_session_agree(run->rank->session, status);
+	if (status == CT_OK)
+		status = ct_job_store(run->rank, environment);
+	json_decref(environment);
+	for (size_t i = 0; status == CT_OK && run->rank->store != NULL &&
+		i < ct_store_count(run->rank->store); i++) {
+		const struct ct_result *r = ct_store_result(run->rank->store, i);
+		size_t at = ct_shown_index(&run->shown, r->round, &r->candidate, &r->test);
+
+		if (at == SIZE_MAX)
+			continue;
+		ct_shown_add(&run->shown, r);
+		run->done[at] = 1;
+	}
+	if (status == CT_OK)
+		status = ct_session_max(run->rank->session, run->done, n);
+	return status;
+}
+
+static void print_head(const struct run *run)
+{
+	const struct ct_world *w = &run->rank->world;
+	const struct ct_bench_settings *s = run->settings;
+	char low[32], high[32];
+
+	printf("# colltune %s bench %s: %u rank%s on %u host%s (%s%s)\n", ct_version(), run->word,
+		w->nranks, w->nranks == 1 ? "" : "s", w->nhosts, w->nhosts == 1 ? "" : "s",
+		w->hosts[0].name, w->nhosts > 1 ? ", …" : "");
+	if (run->plan.coll != CT_BARRIER)
+		printf("# sizes %s to %s; rates in GB/s of 1e9 bytes; seed %lld\n",
+			ct_size_text(s->min_bytes, low), ct_size_text(s->max_bytes, high),
+			(long long)s->job.seed);
+	printf("# time: median over samples of the maximum over ranks (nccl-tests -a 3) after a "
+		"synchronised start\n#   (%s); -n %lld is the least number of samples\n",
+		ct_session_sync_text(run->rank->session), (long long)s->iters);
+	if (s->rounds > 1)
+		printf("# %lld rounds with fresh connections; each row is the round with the median time\n",
+			(long long)s->rounds);
+	if (run->plan.p2p)
+		printf("# pairs: %s; one-way and duplex keep %lld messages in flight\n", s->pairs,
+			(long long)s->window);
+	if (w->oversubscribed)
+		printf("# oversubscribed: more ranks than processors, so times tell about the scheduler "
+			"too\n");
+	if (s->job.net_fault != NULL)
+		printf("# FAULT INJECTED: %s; these are not results of this machine\n", s->job.net_fault);
+	if (s->job.replay != NULL)
+		printf("# REPLAYED from %s.*: nothing is measured now\n", s->job.replay);
+	fflush(stdout);
+}
+
+static ct_status measure(struct run *run)
+{
+	const struct ct_bench_settings *s = run->settings;
+	struct ct_measure_plan plan = {
+		.candidates = run->candidates,
+		.ncandidates = run->ncandidates,
+		.tests = run->plan.tests,
+		.ntests = run->plan.ntests,
+		.stop = { (uint64_t)s->iters, (uint64_t)(s->max_iters > s->iters ? s->max_iters : s->iters),
+			s->budget, s->precision, (uint32_t)s->warmup, (uint32_t)s->check },
+		.rounds = (uint32_t)s->rounds,
+		.seed = (uint64_t)s->job.seed,
+		.done = is_done,
+		.on_result = on_result,
+		.arg = run,
+	};
+
+	return ct_measure_run(run->rank->session, &plan);
+}
+
+/* Everything before the first sample; collective. */
+static ct_status prepare(struct run *run)
+{
+	const struct ct_bench_settings *s = run->settings;
+	struct ct_session *session = run->rank->session;
+	ct_status status = ct_plan_make(s, run->word, run->rank->world.nranks, &run->plan);
+
+	status = ct_session_agree(session, status);
+	if (status == CT_OK)
+		status = ct_candidates_parse(session, s->job.coll != NULL ? s->job.coll : "native",
+			s->job.net, s->job.algo, run->plan.coll, &run->candidates, &run->ncandidates);
+	if (status == CT_OK) {
+		status = ct_shown_make(&run->plan, run->candidates, run->ncandidates, (uint32_t)s->rounds,
+			s->stats, &run->shown);
+		run->done = ct_alloc(run->plan.ntests * run->ncandidates * (size_t)s->rounds,
+			sizeof(*run->done));
+		status = ct_session_agree(session, run->done == NULL ? CT_NOMEM : status);
+	}
+	if (status == CT_OK)
+		status = open_outputs(run);
+	if (status == CT_OK && s->stats)
+		status = ct_floors_measure(session, &run->floors);
+	return status;
+}
+
+static ct_status conclude(struct run *run, ct_status status, int *exit_code)
+{
+	const char *why = NULL;
+	bool any = ct_shown_any(&run->shown, &why);
+
+	if (run->rank->world.rank == 0) {
+		ct_status closed;
+
+		/* A footer without rows would say that all is well. */
+		if (any || why != NULL)
+			ct_shown_end(&run->shown);
+		if (status != CT_OK)
+			printf("# INCOMPLETE: the run ended before its last point\n");
+		closed = ct_sink_close(&run->sink);
+		if (status == CT_OK)
+			status = closed;
+	}
+	if (status == CT_OK && !any)
+		return ct_fail(CT_INVALID, "nothing could be measured: %s", why != NULL ? why : "no point");
+	*exit_code = ct_shown_wrong(&run->shown) > 0 ? CT_EXIT_FAIL : CT_EXIT_PASS;
+	return status;
+}
+
+static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
+{
+	const struct asked *asked = arg;
+	struct run run = { .rank = rank, .settings = asked->settings, .word = asked->word };
+	ct_status status = prepare(&run);
+
+	if (status == CT_OK) {
+		if (rank->world.rank == 0) {
+			print_head(&run);
+			ct_shown_live(&run.shown);
+		}
+		status = measure(&run);
+		status = conclude(&run, status, exit_code);
+	}
+	ct_shown_free(&run.shown);
+	ct_free(run.done);
+	ct_free(run.candidates);
+	ct_plan_free(&run.plan);
+	return status;
+}
+
+/* Whether the list BACKENDS (may be NULL) has NAME. */
+static bool names(const char *backends, const char *name)
+{
+	for (const char *p = backends; p != NULL && *p != '\0'; p += strspn(p, ",")) {
+		size_t length = strcspn(p, ",");
+
+		if (length == strlen(name) && strncmp(p, name, length) == 0)
+			return true;
+		p += length;
+	}
+	return false;
+}
+
+static ct_status check(const struct ct_bench_settings *s, const char *word)
+{
+	if (names(s->job.coll, "trace") != (s->job.replay != NULL))
+		return ct_fail(CT_INVALID, "--coll trace and --replay PREFIX need each other: what is "
+			"replayed, and from where");
+	return ct_plan_check(s, word);
+}
+
+int ct_bench_main(int argc, char **argv)
+{
+	struct ct_bench_settings settings = { 0 };
+	struct asked asked = { &settings, NULL };
+	int code = CT_EXIT_PASS;
+
+	switch (ct_cli_parse(&cli, argc, argv, &settings, &asked.word)) {
+	case CT_CLI_DONE:
+		break;
+	case CT_CLI_USAGE:
+		code = CT_EXIT_USAGE;
+		break;
+	case CT_CLI_RUN:
+		if (check(&settings, asked.word) != CT_OK) {
+			ct_cli_complain("bench", ct_why());
+			code = CT_EXIT_USAGE;
+			break;
+		}
+		code = ct_job_run("bench", &settings.job, names(settings.job.coll, "mpi"), run_rank, &asked);
+		break;
+	}
+	ct_options_free(ct_bench_options, &settings);
+	return code;
+}

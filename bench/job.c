@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "job.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "cli.h"
+
+enum { BOOT_AUTO, BOOT_MPI, BOOT_SINGLE };
+enum { STYLE_PLAIN, STYLE_NAGIOS };
+
+static const char *const boot_choices[] = { "auto", "mpi", "single", NULL };
+static const char *const style_choices[] = { "plain", "nagios", NULL };
+
+#define AT(field) offsetof(struct ct_job_settings, field)
+const struct ct_option ct_rank_options[] = {
+	{ "boot", 0, CT_OPT_CHOICE, AT(boot), "auto", 0, 0, boot_choices, "WORD",
+		"how the ranks find each other; auto: MPI under a launcher, else one rank alone" },
+	{ "threads", 't', CT_OPT_INT, AT(threads), "1", 1, 256, NULL, "N",
+		"ranks as threads of this one process, without a launcher" },
+	{ "module-dir", 0, CT_OPT_TEXT, AT(module_dir), PKGLIBDIR, 0, 0, NULL, "DIR",
+		"absolute directory of colltune-mpi.so" },
+	{ "timeout", 'T', CT_OPT_TIME, AT(timeout), "60s", 1e8, 8.64e13, NULL, "TIME",
+		"deadline of each phase; then the suspect is named and the job ends (exit 4)" },
+	{ "log", 0, CT_OPT_TEXT, AT(log), "warn", 0, 0, NULL, "LEVEL[:AREAS]",
+		"error, warn, info, debug or trace, on stderr" },
+	{ "exit-style", 0, CT_OPT_CHOICE, AT(exit_style), "plain", 0, 0, style_choices, "WORD",
+		"nagios: 0 pass, 1 inconclusive, 2 failed, 3 not measured" },
+	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
+};
+
+const struct ct_option ct_job_options[] = {
+	{ "coll", 0, CT_OPT_TEXT, AT(coll), NULL, 0, 0, NULL, "LIST",
+		"backends, interleaved: native, mpi, trace; none given: native, for accept all" },
+	{ "net", 0, CT_OPT_TEXT, AT(net), "auto", 0, 0, NULL, "LIST",
+		"transports of backend native: auto, self, shm, tcp" },
+	{ "algo", 0, CT_OPT_TEXT, AT(algo), NULL, 0, 0, NULL, "LIST",
+		"algorithms, or all; none given: each backend's default" },
+	{ "out", 0, CT_OPT_TEXT, AT(out), NULL, 0, 0, NULL, "DIR",
+		"keep everything measured in the new directory DIR" },
+	{ "resume", 0, CT_OPT_FLAG, AT(resume), NULL, 0, 0, NULL, NULL,
+		"go on in an --out directory; points that are there are not measured again" },
+	{ "seed", 0, CT_OPT_INT, AT(seed), "1", 0, 9e15, NULL, "N", "of the inputs and of the order" },
+	{ "progress", 0, CT_OPT_FLAG, AT(progress), NULL, 0, 0, NULL, NULL,
+		"a line on stderr for each finished point" },
+	{ "net-fault", 0, CT_OPT_TEXT, AT(net_fault), NULL, 0, 0, NULL, "FAULT",
+		"break the measured transport: delay|drop|fail|corrupt[:nth=N][:rank=R][:ms=T]" },
+	{ "net-trace", 0, CT_OPT_TEXT, AT(net_trace), NULL, 0, 0, NULL, "FILE",
+		"one line per message, FILE.RANK for each rank" },
+	{ "record", 0, CT_OPT_TEXT, AT(record), NULL, 0, 0, NULL, "PREFIX",
+		"record what the backend did to PREFIX.RANK" },
+	{ "replay", 0, CT_OPT_TEXT, AT(replay), NULL, 0, 0, NULL, "PREFIX",
+		"what backend trace replays" },
+	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
+};
+#undef AT
+
+struct start {
+	const char *command;
+	const struct ct_job_settings *settings;
+	const struct ct_module *const *modules;
+	struct ct_ending *ending;
+	ct_rank_job *job;
+	void *arg;
+	atomic_int exit_code;
+};
+
+static int style_exit(int code, int style)
+{
+	static const int nagios[] = { 0, 2, 3, 3, 3, 1 };
+
+	return style == STYLE_NAGIOS && code >= 0 && code <= 5 ? nagios[code] : code;
+}
+
+/* One line, by rank 0; by another rank only when rank 0 has had its chance and the job still
+ * stands, because then rank 0 may be the one that is gone. */
+static void complain(const struct ct_rank *rank, ct_status status)
+{
+	char text[600];
+	bool alone = status == CT_PEER || status == CT_TIMEOUT;
+
+	if (rank->world.rank == 0) {
+		snprintf(text, sizeof(text), "%s", ct_why());
+	} else if (alone) {
+		snprintf(text, sizeof(text), "rank %u: %s", rank->world.rank, ct_why());
+		usleep(500000);
+	} else {
+		return;
+	}
+	fprintf(stderr, "colltune %s: %s\n", rank->command, text);
+}
+
+static ct_status open_session(struct ct_rank *rank, const struct start *start)
+{
+	const struct ct_job_settings *s = start->settings;
+	struct ct_net_wrap wrap = { s->net_fault, s->net_trace };
+	struct ct_session_attr attr = {
+		.world = &rank->world,
+		.modules = rank->modules,
+		.net_settings = &s->net_rows,
+		.net_wrap = wrap.fault != NULL || wrap.trace != NULL ? &wrap : NULL,
+		.record = s->record,
+		.replay = s->replay,
+		.deadline_ns = s->timeout,
+		.on_expire = ct_ending_expire,
+		.interrupted = ct_ending_interrupted,
+		.arg = rank,
+	};
+
+	return ct_session_open(&attr, &rank->session);
+}
+
+/* A rank that the launcher is about to end by SIGTERM sees its peers go first: the signal is the
+ * truer word, so it gets its chance (2 s: a launcher on a busy machine takes its time). */
+static void wait_for_signal(const struct ct_ending *ending, ct_status status)
+{
+	if (status != CT_PEER || ct_cli_launcher().name == NULL)
+		return;
+	for (int i = 0; i < 200 && atomic_load(&ending->signal) == 0; i++)
+		usleep(10000);
+}
+
+static void close_store(struct ct_rank *rank, ct_status status, int code)
+{
+	char note[64];
+
+	if (rank->store == NULL)
+		return;
+	atomic_store(&rank->ending->store, NULL);
+	snprintf(note, sizeof(note), "exit status %d", code);
+	(void)ct_store_state(rank->store, ct_ending_state(rank->ending, status),
+		status == CT_OK ? note : ct_why());
+	ct_store_close(rank->store);
+	rank->store = NULL;
+}
+
+/* Every rank leaves with the same status; a rank that has lost its peers keeps its own. */
+static int agreed_exit(struct ct_rank *rank, ct_status status, int code)
+{
+	int64_t worst = code;
+
+	if (status != CT_OK && status != CT_INTERRUPTED)
+		return code;
+	ct_session_phase(rank->session, "end");
+	if (ct_session_max(rank->session, &worst, 1) != CT_OK)
+		return CT_EXIT_WATCHDOG;
+	return (int)worst;
+}
+
+static ct_status run_rank(const struct ct_boot *boot, void *arg)
+{
+	struct start *start = arg;
+	struct ct_rank rank = { .command = start->command, .settings = start->settings,
+		.modules = start->modules, .ending = start->ending };
+	int code = CT_EXIT_PASS;
+	ct_status status = ct_world_make(boot, &rank.world);
+
+	if (status != CT_OK)
+		rank.world.rank = boot->rank;
+	if (status == CT_OK)
+		status = open_session(&rank, start);
+	if (status == CT_OK) {
+		if (boot->rank == 0)
+			atomic_store(&start->ending->session, rank.session);
+		status = start->job(&rank, start->arg, &code);
+		wait_for_signal(start->ending, status);
+	}
+	if (status != CT_OK && status != CT_INTERRUPTED) {
+		code = ct_exit_of(status);
+		complain(&rank, status);
+	}
+	if (rank.session != NULL)
+		code = agreed_exit(&rank, status, code);
+	close_store(&rank, status, code);
+	fflush(stdout);
+	if (boot->rank == 0) {
+		atomic_store(&start->exit_code, code);
+		atomic_store(&start->ending->session, NULL);
+	}
+	if (status == CT_PEER || status == CT_TIMEOUT)
+		return status; /* nobody is there to close with */
+	ct_session_close(rank.session);
+	ct_world_free(&rank.world);
+	return status;
+}
+
+static int finish(struct start *start)
+{
+	int signo = atomic_load(&start->ending->signal);
+
+	atomic_store(&start->ending->over, true);
+	if (signo == SIGINT || signo == SIGTERM)
+		return 128 + signo;
+	return style_exit(atomic_load(&start->exit_code), start->settings->exit_style);
+}
+
+static int fail_start(const struct start *start, int code)
+{
+	ct_cli_complain(start->command, ct_why());
+	return style_exit(code, start->settings->exit_style);
+}
+
+static int run_threads(struct start *start)
+{
+	uint32_t n = (uint32_t)start->settings->threads;
+
+	/* Each rank has told its own error; what is left is the exit status. */
+	(void)ct_threads_run(n, start->settings->timeout, run_rank, start, NULL);
+	return finish(start);
+}
+
+static int run_mpi(struct start *start, const struct ct_launcher *launcher)
+{
+	const struct ct_module *module = NULL, *modules[2] = { NULL, NULL };
+	struct ct_boot boot;
+	ct_status status = ct_module_open(start->settings->module_dir, "mpi", &module);
+
+	if (status != CT_OK)
+		return fail_start(start, CT_EXIT_ENVIRONMENT);
+	if (module->boot_open(true, &boot) != CT_OK)
+		return fail_start(start, CT_EXIT_ENVIRONMENT);
+	if (ct_launcher_agrees(launcher, boot.nranks, "MPI library") != CT_OK)
+		return fail_start(start, CT_EXIT_ENVIRONMENT);
+	modules[0] = module;
+	start->modules = modules;
+	status = run_rank(&boot, start);
+	if (status == CT_PEER || status == CT_TIMEOUT) {
+		/* MPI_Finalize would wait for a rank that is gone. */
+		int code = boot.rank == 0 ? finish(start) : CT_EXIT_WATCHDOG;
+
+		fflush(NULL);
+		_exit(code);
+	}
+	module->boot_close(&boot);
+	return finish(start);
+}
+
+static int run_single(struct start *start, const struct ct_launcher *launcher)
+{
+	if (ct_launcher_agrees(launcher, 1, "bootstrap") != CT_OK)
+		return fail_start(start, CT_EXIT_ENVIRONMENT);
+	(void)run_rank(ct_boot_single(), start);
+	return finish(start);
+}
+
+static ct_status check_settings(const struct ct_job_settings *s, const struct ct_launcher *launcher)
+{
+	if (s->threads > 1 && launcher->size > 1)
+		return ct_fail(CT_INVALID, "-t %lld: ranks as threads need a process started by hand, but "
+			"%s started %u", (long long)s->threads, launcher->name, launcher->size);
+	if (s->net_fault != NULL && ct_net_fault_check(s->net_fault) != CT_OK)
+		return CT_INVALID;
+	if (s->resume && s->out == NULL)
+		return ct_fail(CT_INVALID, "--resume needs --out DIR: which results to go on with");
+	return CT_OK;
+}
+
+static ct_status install_log(const char *text)
+{
+	enum ct_log_level level;
+	uint32_t mask;
+	ct_status status = ct_log_parse(text, &level, &mask);
+
+	if (status == CT_OK)
+		ct_log_install(ct_log_stderr, NULL, level, mask);
+	return status;
+}
+
+static int run_ranks(struct start *start, const struct ct_launcher *launcher, bool mpi)
+{
+	int boot = start->settings->boot;
+
+	if (start->settings->threads > 1)
+		return run_threads(start);
+	if (boot == BOOT_MPI || (boot == BOOT_AUTO && (launcher->name != NULL || mpi)))
+		return run_mpi(start, launcher);
+	return run_single(start, launcher);
+}
+
+int ct_job_run(const char *command, const struct ct_job_settings *settings, bool mpi,
+	ct_rank_job *job, void *arg)
+{
+	static const struct ct_module *const no_modules[] = { NULL };
+	struct ct_launcher launcher = ct_cli_launcher();
+	struct ct_ending ending = { .command = command };
+	struct start start = { command, settings, no_modules, &ending, job, arg, 0 };
+	int code;
+
+	if (install_log(settings->log) != CT_OK || check_settings(settings, &launcher) != CT_OK)
+		return fail_start(&start, CT_EXIT_USAGE);
+	if (ct_ending_start(&ending) != CT_OK)
+		return fail_start(&start, CT_EXIT_ENVIRONMENT);
+	code = run_ranks(&start, &launcher, mpi);
+	ct_ending_stop(&ending);
+	return code;
+}
+
+ct_status ct_job_store(struct ct_rank *rank, const json_t *environment)
+{
+	const struct ct_job_settings *s = rank->settings;
+	ct_status status = CT_OK;
+
+	if (s->out == NULL)
+		return CT_OK;
+	if (rank->world.rank == 0) {
+		status = ct_store_open(s->out, s->resume, environment, &rank->store);
+		if (status == CT_OK)
+			atomic_store(&rank->ending->store, rank->store);
+	}
+	return ct_session_agree(rank->session, status);
+}
+
+/* The control plane offers maximum and sum, so text travels as numbers of four bytes each, to
+ * which the others contribute nothing. */
+ct_status ct_job_broadcast(struct ct_rank *rank, const char *text, size_t bytes, char **copy)
+{
+	bool root = rank->world.rank == 0;
+	int64_t length = root ? (int64_t)bytes : 0, *words;
+	ct_status status = ct_session_max(rank->session, &length, 1);
+	size_t n = ((size_t)length + 3) / 4;
+	char *made;
+
+	if (status != CT_OK)
+		return status;
+	made = ct_alloc(4 * n + 1, 1);
+	words = ct_alloc(n, sizeof(*words));
+	status = ct_session_agree(rank->session, made == NULL || words == NULL ? CT_NOMEM : CT_OK);
+	if (status == CT_OK) {
+		if (root && bytes > 0)
+			memcpy(made, text, bytes);
+		for (size_t i = 0; root && i < n; i++) {
+			uint32_t word;
+
+			memcpy(&word, made + 4 * i, 4);
+			words[i] = word;
+		}
+		status = ct_session_max(rank->session, words, n);
+	}
+	if (status == CT_OK) {
+		for (size_t i = 0; i < n; i++) {
+			uint32_t word = (uint32_t)words[i];
+
+			memcpy(made + 4 * i, &word, 4);
+		}
+		made[length] = '\0';
+		*copy = made;
+		made = NULL;
+	}
+	ct_free(made);
+	ct_free(words);
+	return status;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* colltune topo: this node, or a saved one, as a tree; under a launcher, where each rank runs. */
+#include "topo/topo.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "cli.h"
+#include "job.h"
+
+enum { CPUS_TEXT = 128 };
+
+struct topo_settings {
+	struct ct_job_settings job; /* first: the rows of job.c count from here */
+	char *save, *load, *sysroot;
+	bool identify;
+};
+
+#define AT(field) offsetof(struct topo_settings, field)
+static const struct ct_option own_options[] = {
+	{ "save", 0, CT_OPT_TEXT, AT(save), NULL, 0, 0, NULL, "FILE", "write the machine file" },
+	{ "load", 0, CT_OPT_TEXT, AT(load), NULL, 0, 0, NULL, "FILE",
+		"show a machine file instead of this node" },
+	{ "sysroot", 0, CT_OPT_TEXT, AT(sysroot), NULL, 0, 0, NULL, "DIR",
+		"read a captured tree (hwloc.xml, sys/, proc/) instead of this node" },
+	{ "identify", 0, CT_OPT_FLAG, AT(identify), NULL, 0, 0, NULL, NULL,
+		"--save keeps serial numbers and addresses" },
+	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
+};
+#undef AT
+
+const struct ct_option *const ct_topo_options[] = { ct_net_options, ct_rank_options, own_options,
+	NULL };
+
+static const struct ct_cli cli = {
+	.command = "topo",
+	.text = "Map this node: packages, caches, NUMA nodes, cores, devices, and the settings that "
+		"decide about speed; under mpirun also where each rank may run. Changes nothing.",
+	.lists = ct_topo_options,
+};
+
+static ct_status read_machine(const struct topo_settings *s, struct ct_machine **machine)
+{
+	if (s->load != NULL)
+		return ct_machine_load(s->load, machine);
+	return ct_machine_read(s->sysroot, machine);
+}
+
+static ct_status show(const struct topo_settings *s, const struct ct_machine *machine,
+	const struct ct_binding *bindings, size_t n)
+{
+	struct ct_buf text = ct_buf_make(1 << 20);
+	char hash[CT_MACHINE_HASH_ROOM];
+	ct_status status = ct_machine_tree(machine, bindings, n, &text);
+
+	if (status == CT_OK)
+		status = ct_machine_hash(machine, hash);
+	if (status == CT_OK && s->save != NULL)
+		status = ct_machine_save(machine, s->save, s->identify);
+	if (status == CT_OK)
+		printf("%smachine hash %s\n", text.text, hash);
+	ct_buf_free(&text);
+	if (status == CT_OK && s->save != NULL)
+		printf("saved: %s\n", s->save);
+	if (status == CT_OK && s->load != NULL)
+		printf("loaded: %s, not read from this node\n", s->load);
+	return status;
+}
+
+/* The ranks of rank 0's host; the tree shows that host. */
+static size_t local_bindings(const struct ct_world *w, const char (*cpus)[CPUS_TEXT],
+	struct ct_binding *out)
+{
+	size_t n = 0;
+
+	for (uint32_t r = 0; r < w->nranks; r++)
+		if (w->host_of[r] == 0)
+			out[n++] = (struct ct_binding){ r, cpus[r] };
+	return n;
+}
+
+static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
+{
+	const struct topo_settings *s = arg;
+	const struct ct_world *w = &rank->world;
+	char mine[CPUS_TEXT] = "", (*all)[CPUS_TEXT] = ct_alloc(w->nranks, CPUS_TEXT);
+	struct ct_binding *bindings = ct_alloc(w->nranks, sizeof(*bindings));
+	struct ct_machine *machine = NULL;
+	ct_status status = all == NULL || bindings == NULL ? CT_NOMEM : ct_binding_self(mine, CPUS_TEXT);
+
+	status = ct_session_agree(rank->session, status);
+	if (status == CT_OK && w->nranks > 1)
+		status = w->boot->allgather(w->boot->ctx, mine, all, CPUS_TEXT);
+	if (status == CT_OK && w->rank == 0) {
+		size_t n = w->nranks > 1 ? local_bindings(w, (const char(*)[CPUS_TEXT])all, bindings) : 0;
+
+		status = read_machine(s, &machine);
+		if (status == CT_OK)
+			status = show(s, machine, s->load == NULL && s->sysroot == NULL ? bindings : NULL,
+				s->load == NULL && s->sysroot == NULL ? n : 0);
+	}
+	status = ct_session_agree(rank->session, status);
+	*exit_code = CT_EXIT_PASS;
+	ct_machine_free(machine);
+	ct_free(bindings);
+	ct_free(all);
+	return status;
+}
+
+int ct_topo_main(int argc, char **argv)
+{
+	struct topo_settings settings = { 0 };
+	int code = CT_EXIT_PASS;
+
+	switch (ct_cli_parse(&cli, argc, argv, &settings, NULL)) {
+	case CT_CLI_DONE:
+		break;
+	case CT_CLI_USAGE:
+		code = CT_EXIT_USAGE;
+		break;
+	case CT_CLI_RUN:
+		code = ct_job_run("topo", &settings.job, false, run_rank, &settings);
+		break;
+	}
+	ct_options_free(ct_topo_options, &settings);
+	return code;
+}

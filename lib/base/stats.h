@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Statistics of samples of times. None of these functions changes its input unless it says so. */
+#ifndef CT_BASE_STATS_H
+#define CT_BASE_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ct_summary {
+	uint64_t n;
+	uint64_t min, max;
+	uint64_t median, low, high; /* 95 % order-statistic interval of the median */
+	uint64_t p50, p95, p99;
+	double mean;
+	double confidence; /* exact coverage of [low, high]; below 0.95 when n < 6 */
+};
+
+/* Sorts V ascending in place. */
+void ct_sort_u64(uint64_t *v, size_t n);
+
+/* The 1-based rank of quantile Q among N values: the least r with r >= Q * N, within 1 … N; a Q
+ * that is no number counts as 0. A rounding error of Q * N does not push it one up. */
+uint64_t ct_nearest_rank(uint64_t n, double q);
+
+/* Quantile Q of sorted V, by the nearest rank (smallest value with at least Q of all at or below
+ * it; definition 1 of Hyndman and Fan 1996); 0 if n = 0. */
+uint64_t ct_quantile(const uint64_t *sorted, size_t n, double q);
+
+/* Median of sorted V: the middle, or the mean of the two in the middle, rounded down. */
+uint64_t ct_median(const uint64_t *sorted, size_t n);
+
+/* Ranks (0-based) of the narrowest symmetric order-statistic interval of the median with coverage
+ * of at least LEVEL by the binomial distribution; min and max when n is too small. Returns the
+ * exact coverage. E.g. n = 20, 0.95: x(6) … x(15), i.e. 5 and 14 here, coverage 0.9586. */
+double ct_median_interval(size_t n, double level, size_t *low, size_t *high);
+
+/* All of the above; SCRATCH is sorted in place. n = 0 gives zeros. */
+struct ct_summary ct_summarize(uint64_t *scratch, size_t n);
+
+struct ct_mwu {
+	double u;      /* Mann-Whitney's U of A: pairs (a, b) with a > b, ties count half */
+	double p;      /* two-sided: exact without ties up to 20 a side, else normal with ties */
+	double effect; /* probability that a random a exceeds a random b: u / (na * nb) */
+};
+
+/* Wilcoxon-Mann-Whitney of two samples. na or nb = 0, or a NaN, gives p = 1 and
+ * effect 0.5. Needs memory for na + nb values; without it p = 1 (nothing can be claimed). */
+struct ct_mwu ct_mann_whitney(const double *a, size_t na, const double *b, size_t nb);
+
+/* Holm 1979: adjusts N p-values in place (monotone, at most 1; what is no number counts as 1).
+ * Needs memory for N values; without it all become 1. */
+void ct_holm(double *p, size_t n);
+
+/* Ratio of medians median(a)/median(b) with its LEVEL interval from Hodges-Lehmann ratios of all
+ * pairs (order statistics by Mann-Whitney's critical value, normal approximation: Hollander, Wolfe,
+ * Chicken 2014, section 4.3), widened where it would not contain the ratio itself. The pairs are
+ * counted, not stored: time 64 * (na + nb), memory na + nb. When the samples are too small for LEVEL
+ * (3 and 3 for 0.95) the interval is (0, INFINITY): nothing can be claimed. So it is, with a ratio of
+ * 1, when a sample is empty, a value is not positive and finite, or memory is short. */
+struct ct_ratio {
+	double ratio, low, high;
+};
+struct ct_ratio ct_ratio_interval(const double *a, size_t na, const double *b, size_t nb,
+	double level);
+
+#endif

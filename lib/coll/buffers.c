@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What counts, bytes and bus bandwidth mean for each collective, as nccl-tests has them. */
+#include "coll.h"
+
+struct ct_coll_buffers ct_coll_buffers(ct_coll coll, uint32_t rank, uint32_t nranks,
+	uint64_t count, bool in_place)
+{
+	struct ct_coll_buffers b = { .send = count, .recv = count };
+
+	switch (coll) {
+	case CT_ALLTOALL:
+		b.send = b.recv = nranks * count;
+		break;
+	case CT_ALLGATHER:
+		b.recv = nranks * count;
+		b.send_at = in_place ? rank * count : 0;
+		break;
+	case CT_REDUCE_SCATTER:
+		b.send = nranks * count;
+		b.recv_at = in_place ? rank * count : 0;
+		break;
+	case CT_BARRIER:
+		b.send = b.recv = 0;
+		break;
+	default:
+		break;
+	}
+	return b;
+}
+
+/* How many times COUNT the larger buffer holds. */
+static uint64_t blocks(ct_coll coll, uint32_t nranks)
+{
+	if (coll == CT_BARRIER)
+		return 0;
+	return coll == CT_ALLTOALL || coll == CT_ALLGATHER || coll == CT_REDUCE_SCATTER ? nranks : 1;
+}
+
+uint64_t ct_coll_bytes(ct_coll coll, uint32_t nranks, uint64_t count, ct_type type)
+{
+	return blocks(coll, nranks) * count * ct_type_bytes(type);
+}
+
+uint64_t ct_coll_count(ct_coll coll, uint32_t nranks, uint64_t bytes, ct_type type)
+{
+	uint64_t n = blocks(coll, nranks);
+
+	return n > 0 ? bytes / ct_type_bytes(type) / n : 0;
+}
+
+double ct_coll_bus_factor(ct_coll coll, uint32_t nranks)
+{
+	double n = nranks;
+
+	switch (coll) {
+	case CT_ALLREDUCE:
+		return 2 * (n - 1) / n;
+	case CT_ALLTOALL:
+	case CT_ALLGATHER:
+	case CT_REDUCE_SCATTER:
+		return (n - 1) / n;
+	case CT_BARRIER:
+		return 0;
+	default:
+		return 1;
+	}
+}

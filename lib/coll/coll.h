@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Door of coll: collective libraries as one small table each; our own algorithms are one of them.
+ * prepare once, start many, test until done; time belongs to the backend (mark, span).
+ */
+#ifndef CT_COLL_H
+#define CT_COLL_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "boot/boot.h"
+#include "net/net.h"
+
+enum { CT_COLL_ABI = 1, CT_MARKS = 4, CT_MAX_KNOBS = 4 };
+
+/* A knob of an algorithm and every value the tuner may try; the first is the default. */
+struct ct_knob {
+	const char *name, *summary;
+	const int64_t *values;
+	size_t nvalues;
+};
+
+struct ct_coll_algo {
+	ct_coll coll;
+	const char *name; /* the first of a collective is the backend's own default */
+	const struct ct_knob *knobs;
+	size_t nknobs; /* <= CT_MAX_KNOBS */
+};
+
+/* Data about an open backend; borrowed until close. */
+struct ct_coll_caps {
+	uint32_t colls, types, ops;     /* bit i = ct_coll, ct_type, ct_op i */
+	uint32_t in_place;              /* bit i = ct_coll i may run in place */
+	const struct ct_coll_algo *algos;
+	size_t nalgos;
+	bool abandons;                  /* test may be given up: no call blocks */
+	char library[96];               /* "Open MPI v4.1.4", "colltune 0.1.0" */
+	struct ct_net_caps net;         /* of the transport below; zero if not known */
+	char net_name[16];              /* "shm"; "" if not known */
+};
+
+/* What is to run. Buffers are host memory of at least the elements that ct_coll_buffers() tells and
+ * stay valid, as partner does, until release (of an operation that was given up: until close).
+ * SEND and RECV are the windows themselves: in place, both point into one piece of memory. */
+struct ct_coll_desc {
+	ct_coll coll;
+	ct_type type;
+	ct_op op;
+	uint32_t root;
+	uint64_t count;          /* elements, as schedule.h's shape counts */
+	bool in_place;
+	void *send, *recv;
+	const char *algo;        /* NULL = default */
+	int64_t knob[CT_MAX_KNOBS]; /* values of the algorithm's knobs, in its order */
+	uint32_t window;         /* point-to-point: messages per start; latency: 1 */
+	const uint32_t *partner; /* point-to-point: nranks entries, own rank = idle */
+	uint64_t seed; /* of the inputs: for rows that move no data and write the right result */
+};
+
+struct ct_coll_env {
+	const struct ct_world *world;
+	const char *net;                       /* native: transport, "auto" */
+	const struct ct_net_settings *net_settings;
+	const struct ct_net_wrap *net_wrap;    /* NULL in jobs */
+	const char *replay; /* row "trace": file prefix to replay; rank R reads PREFIX.R */
+	const char *record; /* any row: file prefix to record to; NULL = none */
+	struct ct_deadline open_by;
+};
+
+struct ct_coll_ops {
+	uint32_t abi;
+	const char *name, *summary;
+	const char *missing; /* why it is not built in; NULL = it is */
+	/* CT_OK or CT_UNSUPPORTED with the reason. */
+	ct_status (*probe)(void);
+	/* Collective. A fresh communicator with fresh connections each time. */
+	ct_status (*open)(const struct ct_coll_env *env, void **self);
+	void (*close)(void *self);
+	const struct ct_coll_caps *(*query)(void *self);
+	/* Collective: everything that may be done once. CT_INVALID, CT_UNSUPPORTED, CT_NOMEM. */
+	ct_status (*prepare)(void *self, const struct ct_coll_desc *desc, void **req);
+	/* Starts REQ; a library that only blocks runs the whole operation here. */
+	ct_status (*start)(void *self, void *req);
+	/* CT_OK when REQ's last start is complete, CT_BUSY, or its error. Never waits long. */
+	ct_status (*test)(void *self, void *req);
+	void (*release)(void *self, void *req);
+	/* Notes "now" in execution order in SLOT (0 … CT_MARKS-1); ns between two slots. */
+	ct_status (*mark)(void *self, unsigned slot);
+	ct_status (*span)(void *self, unsigned from, unsigned to, uint64_t *ns);
+	/* Whom REQ waits for now ("recv 2 of 6 from rank 3"); may be NULL. Another thread calls it
+	 * when a deadline has passed: it must only read. */
+	void (*waiting)(void *self, void *req, char *out, size_t room);
+};
+
+/* A backend opened by name. */
+struct ct_coll_lib {
+	const struct ct_coll_ops *ops;
+	void *self;
+};
+
+/* Built-in rows ended by NULL (native, trace, and the rows of modules that registry knows by name
+ * with `missing` filled: mpi). */
+const struct ct_coll_ops *const *ct_coll_rows(void);
+
+/*
+ * Traces make runs repeatable: with env->record every prepare (what) and span (ns) of a row is
+ * appended as one JSON line to PREFIX.<rank>; the row "trace" replays such files with as many
+ * ranks: it moves no data, writes the results that are right for desc->seed, and its spans are
+ * those recorded for the same request, in order, again from the first when they are used up; its
+ * capabilities are the recorded row's. Command and tests only.
+ */
+
+/* Opens NAME collectively; "mpi" is looked for in MODULES (NULL-ended array of opened modules, or
+ * NULL). All ranks succeed or all fail with the same reason. In lib->ops no callback is absent:
+ * what the row leaves out gives CT_UNSUPPORTED. */
+ct_status ct_coll_open(const char *name, const struct ct_module *const *modules,
+	const struct ct_coll_env *env, struct ct_coll_lib *lib);
+void ct_coll_close(struct ct_coll_lib *lib);
+
+/* The row called NAME among built-in ones and MODULES; CT_INVALID names the nearest. */
+ct_status ct_coll_find(const char *name, const struct ct_module *const *modules,
+	const struct ct_coll_ops **ops);
+
+/* Elements of one rank's send and receive buffer, e.g. all-gather: count, n * count. In place the
+ * larger one holds both; *SEND_AT and *RECV_AT are the element offsets of the two windows. */
+struct ct_coll_buffers {
+	uint64_t send, recv, send_at, recv_at;
+};
+struct ct_coll_buffers ct_coll_buffers(ct_coll coll, uint32_t rank, uint32_t nranks,
+	uint64_t count, bool in_place);
+
+/* nccl-tests' size column for COUNT, and the largest COUNT whose size is at most BYTES. */
+uint64_t ct_coll_bytes(ct_coll coll, uint32_t nranks, uint64_t count, ct_type type);
+uint64_t ct_coll_count(ct_coll coll, uint32_t nranks, uint64_t bytes, ct_type type);
+
+/* busbw = algbw * factor (nccl-tests doc/PERFORMANCE.md); 0 for a barrier. Point-to-point duplex: 1
+ * per direction. */
+double ct_coll_bus_factor(ct_coll coll, uint32_t nranks);
+
+/* dst[i] = op(a[i], b[i]); dst may be a or b. Half and bfloat16 are rounded to nearest even after
+ * each operation, as MPI and NCCL libraries do. Pure; any thread. */
+void ct_reduce(ct_type type, ct_op op, void *dst, const void *a, const void *b, uint64_t count);
+
+/* Inputs and expected outputs that are exact in every type and any order of reduction, so that the
+ * comparison is bit by bit (source of the idea: nccl-tests' verifiable). FILL writes RANK's whole
+ * input in a job of NRANKS. Any changed bit of a result is found; limits of what else can be seen
+ * in 2-byte types stand in verify.c. In a point-to-point pattern the last message of a window is
+ * checked. */
+void ct_verify_fill(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks, uint64_t seed);
+
+/* SPOIL fills RECV with a pattern that is never right: before FILL, since in place RECV is also
+ * input. COUNT tells how many elements of this rank's result are wrong. */
+void ct_verify_spoil(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks);
+uint64_t ct_verify_count(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks,
+	uint64_t seed);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+#include <string.h>
+
+#include "coll.h"
+#include "execute.h"
+#include "order.h"
+
+/* What a step needs at run time, with addresses in place of slices. */
+struct op_step {
+	struct ct_net_req req; /* constant but for status and the transport's part */
+	struct ct_exec *exec;
+	enum ct_step_kind kind;
+	void *dst;
+	const void *src;
+	const void *via;    /* where received data lies that is still to be reduced; NULL: the sink did */
+	uint64_t count;
+	/* Received bytes of an element that is not whole yet: pieces may end anywhere. */
+	uint32_t held;
+	unsigned char part[8];
+	int pending; /* read by the watchdog's thread: lies with the transport */
+};
+
+struct ct_exec {
+	struct ct_net *net;
+	ct_type type;
+	ct_op op;
+	size_t element;
+	struct ct_order order;
+	struct op_step *steps;
+	uint32_t *flying; /* steps that lie with the transport */
+	uint32_t nflying;
+	ct_status status; /* of the last start */
+	void *tmp;
+};
+
+/* dst = op(src, DATA) for elements from AT on; DATA may stand anywhere in memory. */
+static void reduce_piece(struct op_step *step, uint64_t at, const void *data, uint64_t count)
+{
+	struct ct_exec *e = step->exec;
+	char *dst = (char *)step->dst + at * e->element;
+	const char *src = (const char *)step->src + at * e->element;
+
+	ct_reduce(e->type, e->op, dst, src, data, count);
+}
+
+static void sink(void *arg, const void *data, uint64_t offset, uint64_t bytes)
+{
+	struct op_step *step = arg;
+	size_t element = step->exec->element;
+	uint64_t at = offset / element, whole;
+	const char *from = data;
+
+	while (step->held > 0 && bytes > 0) {
+		step->part[step->held++] = (unsigned char)*from++;
+		bytes--;
+		if (step->held < element)
+			continue;
+		reduce_piece(step, at++, step->part, 1);
+		step->held = 0;
+	}
+	whole = bytes / element;
+	reduce_piece(step, at, from, whole);
+	from += whole * element;
+	for (bytes -= whole * element; bytes > 0; bytes--)
+		step->part[step->held++] = (unsigned char)*from++;
+}
+
+/* Completes STEP's data part: it has been received, or is local. */
+static void finish(struct ct_exec *e, struct op_step *step)
+{
+	switch (step->kind) {
+	case CT_STEP_RECV_REDUCE:
+		if (step->via != NULL)
+			ct_reduce(e->type, e->op, step->dst, step->src, step->via, step->count);
+		break;
+	case CT_STEP_REDUCE:
+		ct_reduce(e->type, e->op, step->dst, step->dst, step->src, step->count);
+		break;
+	case CT_STEP_COPY:
+		memmove(step->dst, step->src, step->count * e->element);
+		break;
+	default:
+		break;
+	}
+}
+
+static void set_pending(struct op_step *step, int pending)
+{
+	__atomic_store_n(&step->pending, pending, __ATOMIC_RELAXED);
+}
+
+static ct_status message_error(const struct op_step *step)
+{
+	return ct_fail(step->req.status, "%s rank %u, %llu bytes: %s",
+		step->kind == CT_STEP_SEND ? "send to" : "receive from", step->req.peer,
+		(unsigned long long)step->req.bytes, ct_status_text(step->req.status));
+}
+
+/* Starts all that is ready; what completes at once may make more ready. */
+static ct_status advance(struct ct_exec *e)
+{
+	uint32_t i;
+	ct_status status;
+
+	while ((i = ct_order_take(&e->order)) != CT_NO_DEP) {
+		struct op_step *step = &e->steps[i];
+
+		if (step->kind != CT_STEP_REDUCE && step->kind != CT_STEP_COPY) {
+			step->held = 0;
+			status = ct_net_post(e->net, &step->req);
+			if (status != CT_OK)
+				return status;
+			ct_order_posted(&e->order, i);
+			if (step->req.status == CT_BUSY) {
+				set_pending(step, 1);
+				e->flying[e->nflying++] = i;
+				continue;
+			}
+			if (step->req.status != CT_OK)
+				return message_error(step);
+		}
+		finish(e, step);
+		ct_order_done(&e->order, i);
+	}
+	return CT_OK;
+}
+
+ct_status ct_exec_start(struct ct_exec *e)
+{
+	if (e->nflying > 0)
+		return ct_fail(CT_INVALID, "started again while %u messages are under way",
+			e->nflying);
+	ct_order_reset(&e->order);
+	e->status = advance(e);
+	if (e->status == CT_OK && e->order.ndone < e->order.nsteps)
+		e->status = CT_BUSY;
+	return e->status == CT_BUSY ? CT_OK : e->status;
+}
+
+/* Takes back what the transport has completed. */
+static ct_status collect(struct ct_exec *e)
+{
+	uint32_t f = 0;
+	ct_status status = CT_OK;
+
+	while (f < e->nflying) {
+		uint32_t i = e->flying[f];
+		struct op_step *step = &e->steps[i];
+
+		if (step->req.status == CT_BUSY) {
+			f++;
+			continue;
+		}
+		e->flying[f] = e->flying[--e->nflying];
+		set_pending(step, 0);
+		if (step->req.status != CT_OK) {
+			status = message_error(step);
+			continue;
+		}
+		finish(e, step);
+		ct_order_done(&e->order, i);
+	}
+	return status;
+}
+
+ct_status ct_exec_test(struct ct_exec *e)
+{
+	ct_status status;
+
+	if (e->status != CT_BUSY)
+		return e->status;
+	status = ct_net_poll(e->net);
+	if (status == CT_OK)
+		status = collect(e);
+	if (status == CT_OK)
+		status = advance(e);
+	if (status == CT_OK && e->order.ndone < e->order.nsteps)
+		status = CT_BUSY;
+	e->status = status;
+	return status;
+}
+
+bool ct_exec_idle(const struct ct_exec *e)
+{
+	return e->nflying == 0;
+}
+
+void ct_exec_waiting(const struct ct_exec *e, char *out, size_t room)
+{
+	uint32_t i, oldest = CT_NO_DEP, k = 0, of = 0;
+	const struct op_step *step;
+
+	for (i = 0; i < e->order.nsteps; i++) {
+		if (__atomic_load_n(&e->steps[i].pending, __ATOMIC_RELAXED) == 0)
+			continue;
+		if (oldest == CT_NO_DEP)
+			oldest = i;
+		if (e->steps[i].kind == CT_STEP_SEND)
+			continue;
+		oldest = i;
+		break;
+	}
+	if (oldest == CT_NO_DEP) {
+		snprintf(out, room, "nothing");
+		return;
+	}
+	step = &e->steps[oldest];
+	for (i = 0; i < e->order.nsteps; i++) {
+		if (e->steps[i].req.peer != step->req.peer || e->steps[i].kind == CT_STEP_COPY ||
+		    e->steps[i].kind == CT_STEP_REDUCE ||
+		    (e->steps[i].kind == CT_STEP_SEND) != (step->kind == CT_STEP_SEND))
+			continue;
+		of++;
+		k += i <= oldest;
+	}
+	snprintf(out, room, "%s %u of %u %s rank %u", step->kind == CT_STEP_SEND ? "send" : "recv",
+		k, of, step->kind == CT_STEP_SEND ? "to" : "from", step->req.peer);
+}
+
+static void *address(const struct ct_exec_plan *plan, const struct ct_exec *e,
+	struct ct_slice slice)
+{
+	char *base = slice.buf == CT_IN ? plan->in : slice.buf == CT_OUT ? plan->out : e->tmp;
+
+	return base != NULL ? base + slice.at * e->element : NULL;
+}
+
+static void make_step(const struct ct_exec_plan *plan, struct ct_exec *e, uint32_t i)
+{
+	const struct ct_step *from = &plan->schedule->steps[i];
+	struct op_step *step = &e->steps[i];
+
+	step->exec = e;
+	step->kind = from->kind;
+	step->count = from->count;
+	step->dst = address(plan, e, from->dst);
+	step->src = address(plan, e, from->src);
+	step->req.kind = from->kind == CT_STEP_SEND ? CT_NET_SEND : CT_NET_RECV;
+	step->req.peer = from->peer;
+	step->req.bytes = from->count * e->element;
+	step->req.data = from->kind == CT_STEP_SEND ? address(plan, e, from->src) : step->dst;
+	if (from->kind != CT_STEP_RECV_REDUCE)
+		return;
+	if (e->net->caps.sink) {
+		step->req.data = NULL;
+		step->req.sink = sink;
+		step->req.sink_arg = step;
+	} else {
+		step->req.data = address(plan, e, ct_at(CT_TMP, from->via));
+		step->via = step->req.data;
+	}
+}
+
+ct_status ct_exec_make(const struct ct_exec_plan *plan, struct ct_exec **exec)
+{
+	const struct ct_schedule *s = plan->schedule;
+	struct ct_exec *e = ct_alloc(1, sizeof(*e));
+	ct_status status = CT_NOMEM;
+	uint32_t i;
+
+	if (e == NULL)
+		return CT_NOMEM;
+	e->net = plan->net;
+	e->type = plan->type;
+	e->op = plan->op;
+	e->element = ct_type_bytes(plan->type);
+	status = ct_order_make(s, plan->net->world->nranks, &e->order);
+	if (status != CT_OK)
+		goto free_exec;
+	status = CT_NOMEM;
+	e->steps = ct_alloc(s->nsteps, sizeof(*e->steps));
+	e->flying = ct_alloc(s->nsteps, sizeof(*e->flying));
+	if (s->tmp_count > 0)
+		e->tmp = ct_alloc_pages(s->tmp_count * e->element);
+	if (e->steps == NULL || e->flying == NULL || (s->tmp_count > 0 && e->tmp == NULL))
+		goto free_exec;
+	for (i = 0; i < s->nsteps; i++)
+		make_step(plan, e, i);
+	*exec = e;
+	return CT_OK;
+free_exec:
+	ct_exec_free(e);
+	return status;
+}
+
+void ct_exec_free(struct ct_exec *e)
+{
+	if (e == NULL)
+		return;
+	ct_free(e->tmp);
+	ct_free(e->flying);
+	ct_free(e->steps);
+	ct_order_free(&e->order);
+	ct_free(e);
+}

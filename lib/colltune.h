@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * libcolltune: measure, explain and tune collective communication.
+ *
+ * Conventions of this header
+ *   sizes  bytes (uint64_t)          times  integer nanoseconds (uint64_t)
+ *   rates  bytes per second (double) GB     1e9 bytes; KiB, MiB are powers of two
+ * Every function returns CT_OK (0), a positive "not yet" or a negative error; the reason for
+ * the calling thread's last error is ct_why(). Output parameters are written only on CT_OK.
+ * The library never exits, never prints, installs no signal handler and calls no MPI_Init.
+ */
+#ifndef COLLTUNE_H
+#define COLLTUNE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CT_API __attribute__((visibility("default")))
+
+/* Grows when a function or a struct field is added; never shrinks within one major version. */
+#define CT_API_VERSION 1
+
+/* One table: the enum, ct_status_text() and the manual's section are made from it. */
+#define CT_STATUS_LIST(X)                                                                          \
+	X(CT_OK, 0, "success")                                                                     \
+	X(CT_BUSY, 1, "started, not finished yet")                                                 \
+	X(CT_INVALID, -1, "invalid argument or input")                                             \
+	X(CT_NOMEM, -2, "out of memory")                                                           \
+	X(CT_UNSUPPORTED, -3, "not supported here")                                                \
+	X(CT_NOTFOUND, -4, "not found")                                                            \
+	X(CT_PEER, -5, "another rank failed or left")                                              \
+	X(CT_IO, -6, "cannot open, read or write")                                                 \
+	X(CT_TIMEOUT, -7, "deadline passed")                                                       \
+	X(CT_CORRUPT, -8, "wrong data")                                                            \
+	X(CT_INTERRUPTED, -9, "interrupted by the caller")
+
+#define CT_STATUS_ENUM(name, value, text) name = (value),
+typedef enum ct_status { CT_STATUS_LIST(CT_STATUS_ENUM) } ct_status;
+#undef CT_STATUS_ENUM
+
+/* A short constant text for STATUS ("success", …); never NULL. Any thread. */
+CT_API const char *ct_status_text(ct_status status);
+
+/* Why the calling thread's last failing call failed: one line without newline, valid until this
+ * thread's next failing call. "" when nothing has failed yet. Any thread. */
+CT_API const char *ct_why(void);
+
+/* The library's version as "MAJOR.MINOR.PATCH"; constant. Any thread. */
+CT_API const char *ct_version(void);
+
+/* Operations that can be measured. Bytes are nccl-tests' size column: element size times the
+ * larger of send and receive count of one rank. */
+#define CT_COLL_LIST(X)                                                                            \
+	X(CT_ALLREDUCE, "allreduce")                                                               \
+	X(CT_ALLTOALL, "alltoall")                                                                 \
+	X(CT_ALLGATHER, "allgather")                                                               \
+	X(CT_REDUCE_SCATTER, "reduce_scatter")                                                     \
+	X(CT_BROADCAST, "broadcast")                                                               \
+	X(CT_BARRIER, "barrier")                                                                   \
+	X(CT_P2P_LATENCY, "p2p_latency")                                                           \
+	X(CT_P2P_ONEWAY, "p2p_oneway")                                                             \
+	X(CT_P2P_DUPLEX, "p2p_duplex")
+#define CT_LIST_ENUM(name, text) name,
+typedef enum ct_coll { CT_COLL_LIST(CT_LIST_ENUM) CT_NCOLLS } ct_coll;
+
+#define CT_TYPE_LIST(X)                                                                            \
+	X(CT_INT32, "int32")                                                                       \
+	X(CT_INT64, "int64")                                                                       \
+	X(CT_HALF, "half")                                                                         \
+	X(CT_BFLOAT16, "bfloat16")                                                                 \
+	X(CT_FLOAT, "float")                                                                       \
+	X(CT_DOUBLE, "double")
+typedef enum ct_type { CT_TYPE_LIST(CT_LIST_ENUM) CT_NTYPES } ct_type;
+
+#define CT_OP_LIST(X)                                                                              \
+	X(CT_SUM, "sum")                                                                           \
+	X(CT_PROD, "prod")                                                                         \
+	X(CT_MIN, "min")                                                                           \
+	X(CT_MAX, "max")
+typedef enum ct_op { CT_OP_LIST(CT_LIST_ENUM) CT_NOPS } ct_op;
+#undef CT_LIST_ENUM
+
+/*
+ * Bootstrap: how the ranks of a job find each other. colltune starts nothing itself; whoever
+ * started the ranks supplies one blocking allgather. It copies BYTES bytes of every rank, in
+ * rank order, to ALL (nranks * BYTES) and returns CT_OK, or an error that ends the job.
+ * It is called by one thread at a time.
+ */
+struct ct_boot {
+	size_t size; /* sizeof(struct ct_boot) of the caller */
+	uint32_t rank, nranks;
+	ct_status (*allgather)(void *ctx, const void *mine, void *all, size_t bytes);
+	void *ctx;
+};
+
+typedef struct ct_job ct_job;
+typedef struct ct_report ct_report;
+
+/* What a watchdog found when a deadline passed; texts are valid during the call only. */
+struct ct_expiry {
+	size_t size;
+	uint32_t rank;
+	uint32_t reserved;
+	const char *host;
+	const char *phase;   /* what this rank was doing */
+	const char *suspect; /* who keeps it waiting, as far as can be told */
+};
+
+struct ct_job_attr {
+	size_t size;                /* set by ct_job_attr_init() */
+	const struct ct_boot *boot; /* borrowed until ct_job_close(); NULL = one rank alone */
+	const char *net;            /* transport of backend native: "auto", "shm", "tcp", … */
+	uint64_t deadline_ns;       /* per phase; 0 = 60 s */
+	/* Called once, from a thread of the library, when a phase has passed its deadline. A blocked
+	 * call of another library cannot be cancelled: the callee decides whether to leave. */
+	void (*on_expire)(void *arg, const struct ct_expiry *expiry);
+	/* Polled between samples; non-zero ends the measurement with CT_INTERRUPTED. NULL = never. */
+	int (*interrupted)(void *arg);
+	void *arg;
+};
+
+static inline struct ct_job_attr ct_job_attr_init(const struct ct_boot *boot)
+{
+	struct ct_job_attr attr = { sizeof(attr), boot, "auto", 0, NULL, NULL, NULL };
+	return attr;
+}
+
+/* Opens the job on every rank (collective). *JOB is freed with ct_job_close(). Errors:
+ * CT_INVALID (attr), CT_NOMEM, CT_IO, CT_PEER, CT_TIMEOUT. One thread per job. */
+CT_API ct_status ct_job_open(const struct ct_job_attr *attr, ct_job **job);
+
+/* Closes JOB (collective); NULL is accepted. */
+CT_API void ct_job_close(ct_job *job);
+
+struct ct_plan {
+	size_t size;                   /* set by ct_plan_init() */
+	const char *backends;          /* "native", "native,mpi"; blocks are interleaved */
+	uint64_t min_bytes, max_bytes; /* first and last size, both measured */
+	double factor;                 /* next size = size * factor; > 1 */
+	uint64_t min_samples;          /* least samples per point; >= 6 gives a 95 % interval */
+	uint64_t budget_ns;            /* most time for one point */
+	double precision;              /* stop when the interval's half width / median is below it */
+	uint64_t seed;                 /* inputs and order */
+	int32_t coll, type, op, root;  /* ct_coll, ct_type, ct_op; root of broadcast */
+	int32_t check, in_place;       /* 1 = verify each result; 1 = in place */
+};
+
+/* A plan with the command's defaults for COLL: 8 B to 4 MiB, factor 4, native, checked. */
+CT_API struct ct_plan ct_plan_init(ct_coll coll);
+
+/* Measures PLAN on every rank (collective). *REPORT is the same on every rank and is freed with
+ * ct_report_free(). Errors: CT_INVALID, CT_UNSUPPORTED, CT_NOMEM, CT_PEER, CT_TIMEOUT,
+ * CT_INTERRUPTED. Wrong data is not an error: see ct_point.wrong. */
+CT_API ct_status ct_measure(ct_job *job, const struct ct_plan *plan, ct_report **report);
+
+struct ct_point {
+	size_t size;
+	const char *backend, *algo; /* owned by the report */
+	uint64_t bytes, count;      /* count: elements, as nccl-tests prints it */
+	uint64_t samples, wrong;    /* wrong: elements over all ranks; UINT64_MAX = not checked */
+	uint64_t median_ns, low_ns, high_ns; /* 95 % order-statistic interval of the median */
+	uint64_t min_ns, p95_ns, p99_ns, max_ns;
+	double algbw_Bps, busbw_Bps; /* nccl-tests doc/PERFORMANCE.md */
+};
+
+/* Number of points in REPORT. */
+CT_API size_t ct_report_count(const ct_report *report);
+
+/* Copies point I (0 … count-1) to *POINT, whose size field the caller has set. CT_INVALID if I is
+ * out of range. Texts live as long as REPORT. */
+CT_API ct_status ct_report_point(const ct_report *report, size_t i, struct ct_point *point);
+
+/* Frees REPORT; NULL is accepted. */
+CT_API void ct_report_free(ct_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Door of measure: the one measuring loop, its session, and the records it leaves.
+ * The loop never names a library and never reads a clock: backends mark and span.
+ */
+#ifndef CT_MEASURE_H
+#define CT_MEASURE_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "boot/boot.h"
+#include "coll/coll.h"
+#include "model/model.h"
+#include "net/net.h"
+
+/* ---- session: one per rank ----------------------------------------------------------------- */
+
+struct ct_session_attr {
+	const struct ct_world *world;
+	const struct ct_module *const *modules; /* NULL-ended */
+	const struct ct_net_settings *net_settings;
+	const struct ct_net_wrap *net_wrap; /* measured transports only, never the control plane */
+	const char *record, *replay;        /* see coll.h */
+	uint64_t deadline_ns;               /* per phase; 0 = 60 s */
+	void (*on_expire)(void *arg, const struct ct_expiry *expiry); /* colltune.h; may be NULL */
+	int (*interrupted)(void *arg);                                /* may be NULL */
+	void *arg;
+};
+
+struct ct_session;
+
+/*
+ * Collective. Opens the control plane (a transport of its own: barrier and agreement, never
+ * wrapped), the host's board (heartbeat, phase and awaited peer of each rank in shared memory) and
+ * the watchdog thread. Free with ct_session_close().
+ */
+ct_status ct_session_open(const struct ct_session_attr *attr, struct ct_session **session);
+void ct_session_close(struct ct_session *session);
+
+const struct ct_world *ct_session_world(const struct ct_session *session);
+
+/* "dissemination barrier over shm": how starts are synchronised, for the record. */
+const char *ct_session_sync_text(const struct ct_session *session);
+
+/* Begins a phase: names it for the watchdog and restarts its deadline. 79 bytes are kept. */
+void ct_session_phase(struct ct_session *session, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Ends the phase without another: nothing has a deadline until the next. (A collective of the
+ * control plane that is called outside of any phase makes one of its own.) */
+void ct_session_idle(struct ct_session *session);
+
+/* What is known about who keeps whom waiting now, one line, for messages when a signal ends the
+ * job; safe from another thread. Takes 0.1 s, in which the other ranks tell whom they wait for. */
+void ct_session_suspects(struct ct_session *session, char *out, size_t room);
+
+/* Collective over the control plane, within the phase's deadline: CT_TIMEOUT, CT_PEER. */
+ct_status ct_session_barrier(struct ct_session *session);
+/* Element-wise maximum over all ranks, in place; N <= 65536 at a time is split by itself. */
+ct_status ct_session_max(struct ct_session *session, int64_t *values, size_t n);
+/* Element-wise sum. */
+ct_status ct_session_sum(struct ct_session *session, int64_t *values, size_t n);
+/* Collective: every rank learns the lowest failing rank's status and reason (boot.h's agree). */
+ct_status ct_session_agree(struct ct_session *session, ct_status mine);
+
+/* ---- what to measure ------------------------------------------------------------------------ */
+
+/* One way of doing an operation: a backend over a transport with an algorithm and its knobs. */
+struct ct_candidate {
+	char backend[24], net[16], algo[40]; /* "" = default */
+	int64_t knob[CT_MAX_KNOBS];          /* the first nknobs; the others have their defaults */
+	char knob_name[CT_MAX_KNOBS][16];    /* in the algorithm's order */
+	uint32_t nknobs;
+};
+
+struct ct_test {
+	ct_coll coll;
+	ct_type type;
+	ct_op op;
+	uint32_t root;
+	uint64_t bytes;          /* asked; the count that fits is measured (ct_coll_count) */
+	bool in_place;
+	uint32_t window;         /* p2p one-way and duplex: messages in flight; 0 = 64 */
+	const uint32_t *partner; /* p2p: nranks entries; borrowed */
+};
+
+struct ct_stop {
+	uint64_t min_samples, max_samples; /* per candidate; defaults 20, 100000 */
+	uint64_t budget_ns;                /* per candidate and point, 0 = 1 s */
+	double precision;                  /* half width / median, 0 = 0.02 */
+	uint32_t warmup;                   /* at least; all verified calls count; 0 = 5 */
+	uint32_t check;                    /* 0 = data not verified */
+};
+
+struct ct_counters {
+	uint64_t rx_bytes, tx_bytes;        /* of the transport's interface, 0 if none */
+	uint64_t retransmits;               /* TCP segments of this network namespace */
+	uint64_t switches, forced_switches; /* of all ranks: getrusage nvcsw, nivcsw */
+	uint64_t page_faults;
+};
+
+/* One candidate at one point in one round, the same on every rank. */
+struct ct_result {
+	struct ct_candidate candidate;
+	struct ct_test test;      /* partner is not kept */
+	uint32_t round, nranks, pairs;
+	uint64_t bytes, count;    /* as measured, nccl-tests' size and count */
+	uint64_t inner;           /* operations per sample: 1, or messages (2 per round trip); all times
+	                             but first_ns and overhead_ns are per operation */
+	uint64_t *samples_ns;     /* n entries in the order taken; NULL when only hist is kept */
+	struct ct_hist *hist;     /* instead of samples beyond 65536 of them; else NULL */
+	struct ct_summary summary;/* max over ranks of the local span, per operation */
+	uint64_t first_ns;        /* the first call, connections included */
+	uint32_t warmup;
+	uint64_t wrong;           /* elements, all ranks and all verified calls; see checked */
+	uint32_t checked;         /* verified calls */
+	uint64_t overhead_ns;     /* the loop's own cost per sample, not subtracted */
+	double algbw_Bps, busbw_Bps, messages_per_s;
+	bool precise;             /* precision reached within the budget */
+	bool oversubscribed;
+	struct ct_counters counters;
+	struct ct_expectation expected; /* filled by the caller of measure (see accept, bench) */
+	enum ct_verdict verdict;        /* CT_UNJUDGED until someone judges */
+	char path[160], library[96];    /* from the backend's caps */
+	struct ct_net_caps net;         /* for ct_result_expect(); 0 when read from a record */
+	ct_status status;         /* CT_OK; CT_UNSUPPORTED: this candidate cannot, see why */
+	char why[160];
+};
+
+/* Frees what RESULT owns, not RESULT itself. */
+void ct_result_clear(struct ct_result *result);
+
+typedef ct_status ct_on_result(void *arg, struct ct_result *result);
+
+struct ct_measure_plan {
+	const struct ct_candidate *candidates;
+	size_t ncandidates;
+	const struct ct_test *tests;
+	size_t ntests;
+	struct ct_stop stop;
+	uint32_t rounds; /* each with fresh communicators and connections; 0 = 1 */
+	uint64_t seed;   /* inputs, and the order of candidates in each round */
+	/* Points already there (resume): true = skip. Asked on every rank; one that says so
+	 * suffices, so that only rank 0 need know. May be NULL. */
+	bool (*done)(void *arg, uint32_t round, const struct ct_candidate *c,
+		const struct ct_test *t);
+	/* Called on every rank as soon as a point of a candidate is complete (or cannot be
+	 * measured: status CT_UNSUPPORTED); the callee may keep samples and histogram by setting
+	 * the pointers in RESULT to NULL. Its error ends the run on every rank. May be NULL. */
+	ct_on_result *on_result;
+	void *arg;
+};
+
+/*
+ * Collective: for each round, for each test, all candidates interleaved in batches whose order is
+ * shuffled by the seed, until each is precise enough or out of budget. Time of a sample = maximum
+ * over ranks of the local span after a synchronised start. CT_INTERRUPTED and CT_TIMEOUT keep every
+ * result handed out before.
+ */
+ct_status ct_measure_run(struct ct_session *session, const struct ct_measure_plan *plan);
+
+/* Candidate list from texts: BACKENDS "native,mpi" × NETS "shm,tcp" (native only; NULL = the
+ * backend's own choice), each with its default algorithm, or, with ALGOS, one per algorithm of
+ * COLL: "all", or names with knobs ("ring:segment=65536,rabenseifner"); a backend that lacks a named
+ * algorithm is left out for it. Collective, since backends are opened to ask. *LIST is freed with
+ * ct_free(). Unknown names: CT_INVALID with the nearest; a backend that cannot run: CT_UNSUPPORTED
+ * with its reason. */
+ct_status ct_candidates_parse(struct ct_session *session, const char *backends, const char *nets,
+	const char *algos, ct_coll coll, struct ct_candidate **list, size_t *count);
+
+/* The same candidate; the same test but for its partners. Pure. */
+bool ct_candidate_same(const struct ct_candidate *a, const struct ct_candidate *b);
+bool ct_test_same(const struct ct_test *a, const struct ct_test *b);
+
+/* "native/shm ring segment=65536", "mpi default": for tables. */
+const char *ct_candidate_text(const struct ct_candidate *c, char out[96]);
+
+/* ---- floors: what the plainest code does on this machine (floor.c) -------------------------- */
+
+/* Collective, about 0.5 s: measures the floors on each host at once; FLOORS are those of the
+ * slowest host. ct_expect() needs them. */
+ct_status ct_floors_measure(struct ct_session *session, struct ct_floors *floors);
+
+/* Fills RESULT->expected from the transport's caps and FLOORS. */
+void ct_result_expect(struct ct_result *result, const struct ct_world *world,
+	const struct ct_net_caps *caps, const struct ct_floors *floors);
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+/* The environment record: hosts, versions, options echo, seed, clock quality, machine hash.
+ * OPTIONS and MACHINE_HASH may be NULL. New reference or NULL. */
+json_t *ct_record_environment(const struct ct_session *session, const char *command,
+	const json_t *options, const char *machine_hash, uint64_t seed);
+
+/* A point record (results/schema.json) with its samples or histogram, which RESULT must still have.
+ * New reference or NULL. */
+json_t *ct_record_point(const struct ct_result *result);
+
+/* The inverse, for resume, compare and view: CT_INVALID names FILE, LINE and the key. */
+ct_status ct_record_parse(const json_t *record, const char *file, uint64_t line,
+	struct ct_result *result);
+
+/* Records of one .jsonl file. */
+struct ct_records {
+	json_t *environment; /* the first line, or NULL */
+	struct ct_result *results;
+	size_t n, room;
+};
+
+/* Reads PATH. GROWING: someone may be writing it, so a last line without line break is left out;
+ * otherwise it is an error. CT_IO; CT_INVALID names file, line and key. Nothing in the file is
+ * changed. Free with ct_records_free(). */
+ct_status ct_records_read(const char *path, bool growing, struct ct_records *records);
+void ct_records_free(struct ct_records *records);
+
+/* A result directory of rank 0 (DESIGN.md section 7): run.json, points.jsonl, machines/, notes. */
+struct ct_store;
+
+/* DIR must be new (mkdir 0700) unless RESUME. CT_IO: cannot be made; CT_INVALID: exists, or on
+ * resume: another schema, other options than recorded (but for "out" and "resume"), a cut-off or
+ * wrong line (file:line); then nothing in DIR is changed. ENVIRONMENT is borrowed. */
+ct_status ct_store_open(const char *dir, bool resume, const json_t *environment,
+	struct ct_store **store);
+/* Points found on resume. */
+size_t ct_store_count(const struct ct_store *store);
+const struct ct_result *ct_store_result(const struct ct_store *store, size_t i);
+bool ct_store_has(const struct ct_store *store, uint32_t round, const struct ct_candidate *c,
+	const struct ct_test *t);
+ct_status ct_store_point(struct ct_store *store, const struct ct_result *result);
+/* Any other file in DIR ("verdict.json", "machines/HOST.json"; NAME has no ".." and does not begin
+ * with '/'): by temporary and rename. CT_INVALID, CT_IO. */
+ct_status ct_store_save(struct ct_store *store, const char *name, const json_t *json);
+/* run.json's state: "running", "done", "failed", "interrupted", "killed", "expired" (CT_INVALID for
+ * any other); NOTE may be NULL. Uses only calls that another thread may make while the main thread
+ * is stuck. */
+ct_status ct_store_state(struct ct_store *store, const char *state, const char *note);
+void ct_store_close(struct ct_store *store);
+
+#endif

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# model: cost and expectation, pure arithmetic.
+core_sources += lib/model/expect.c lib/model/model.h

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Door of model: what is physically possible. Pure: no I/O, no clocks, no state. */
+#ifndef CT_MODEL_H
+#define CT_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+enum { CT_FLOOR_SIZES = 5 };
+
+/*
+ * Floors: what this machine does with the plainest code that could do the job, measured just
+ * before (measure/floor.c), each the median of several tries (a hop: the least). Rates are per
+ * rank while all ranks of the host do the same, because that is how a collective uses them; "one"
+ * means one rank alone. Sources are not in the rank's own caches: what a peer sends never is.
+ */
+struct ct_floors {
+	uint64_t bytes[CT_FLOOR_SIZES];      /* block sizes of the rows below, ascending */
+	double copy_one_Bps[CT_FLOOR_SIZES]; /* memcpy of a block, one rank */
+	double copy_Bps[CT_FLOOR_SIZES];     /* memcpy of a block, all ranks at once */
+	double reduce_Bps[CT_FLOOR_SIZES];   /* a += b (float), bytes of a per second, all */
+	double stream_one_Bps[CT_FLOOR_SIZES]; /* a loopback TCP stream in blocks, one on the host */
+	double stream_Bps[CT_FLOOR_SIZES];   /* the same, one per rank at once */
+	uint64_t hop_ns;                     /* one way of a cache line between two processors */
+	uint64_t stream_ns;                  /* half round trip of 1 byte over loopback TCP */
+	uint32_t ranks;                      /* how many ranks of this host took part */
+	bool known;
+};
+
+enum ct_path { CT_PATH_NONE, CT_PATH_COPY, CT_PATH_STREAM, CT_PATH_LINK };
+
+struct ct_expect_in {
+	ct_coll coll;
+	uint32_t nranks;
+	uint32_t pairs;         /* point-to-point: pairs active at once */
+	uint64_t bytes;         /* size column */
+	enum ct_path path;
+	double link_Bps;        /* CT_PATH_LINK: raw bit rate / 8 */
+	uint32_t mtu;
+	bool ipv6;
+	uint64_t link_ns;       /* CT_PATH_LINK: known one-way latency or 0 */
+	const struct ct_floors *floors;
+};
+
+struct ct_expectation {
+	bool known;
+	uint64_t time_ns;  /* least time that could be expected */
+	double busbw_Bps;  /* the same as bus bandwidth; 0 for a barrier */
+	char formula[200]; /* with the numbers filled in, for people */
+	char basis[24];    /* "measured copy", "measured stream", "link rate" */
+};
+
+/* Time of the lower bounds of Chan, Heimlich, Purkayastha, van de Geijn 2007 (doi 10.1002/cpe.1206):
+ * ceil(log2 n) latencies, and the bytes each rank must take in at the path's rate, plus, for
+ * reductions, (n-1)/n S at the reduce rate (all-to-all as all-gather: each rank takes in as much).
+ * known = false when a needed floor is missing: the path's own; over a link, the reduce rate and
+ * the latency are left out of the bound when unknown. Fewer than 2 ranks: nothing is expected. */
+struct ct_expectation ct_expect(const struct ct_expect_in *in);
+
+/* Payload rate of TCP over Ethernet: (MTU - IP - TCP with timestamps) / (MTU + 38): preamble 8,
+ * header 14, FCS 4, gap 12 (IEEE 802.3). 1500 on 1 Gb/s gives 941 Mb/s with IPv4. */
+double ct_tcp_payload_Bps(double link_Bps, uint32_t mtu, bool ipv6);
+
+/* Rate of a floor's row for blocks of BYTES: log-linear interpolation between the sizes, the ends
+ * held constant. */
+double ct_floor_rate(const struct ct_floors *floors, const double *row, uint64_t bytes);
+
+/* How a result stands against what was expected. */
+enum ct_verdict { CT_PASS, CT_WARN, CT_FAILED, CT_INCONCLUSIVE, CT_UNJUDGED };
+const char *ct_verdict_name(enum ct_verdict verdict); /* "pass", "warn", "fail", … */
+
+struct ct_bands {
+	double pass, warn; /* efficiency at or above: pass, warn; below: fail */
+};
+
+/* EFFICIENCY with its interval: a band edge inside the interval gives the milder verdict's doubt:
+ * CT_INCONCLUSIVE. OVERSUBSCRIBED: a figure can still fail on wrong data elsewhere, but its
+ * performance is at most inconclusive. */
+enum ct_verdict ct_judge(double efficiency, double low, double high, struct ct_bands bands,
+	bool oversubscribed);
+
+#endif

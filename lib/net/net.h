@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Door of net: how bytes move between two ranks. One table per transport, listed by hand in
+ * registry.c. Messages between one pair of ranks in one direction arrive in the order in which
+ * they were posted: the k-th send meets the k-th receive; both must have the same length. There
+ * are no tags: a schedule's order is the tag.
+ */
+#ifndef CT_NET_H
+#define CT_NET_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "boot/boot.h"
+
+enum { CT_NET_ABI = 1, CT_NET_ADDRESS = 192 };
+
+/* Called by a transport with pieces of an incoming message in order, in place of storing them.
+ * Every piece starts at a multiple of 16 bytes of the message (so no element is cut in two), but
+ * DATA itself is aligned only as the sender's buffer was or to 16 bytes: no wider. */
+typedef void ct_net_sink(void *arg, const void *data, uint64_t offset, uint64_t bytes);
+
+enum ct_net_kind { CT_NET_SEND, CT_NET_RECV };
+
+/* One message. The caller owns it and its buffer and keeps both until status is not CT_BUSY. */
+struct ct_net_req {
+	enum ct_net_kind kind;
+	uint32_t peer;
+	void *data; /* source or destination; host memory */
+	uint64_t bytes;
+	ct_net_sink *sink; /* receive only, and only if caps.sink: replaces data */
+	void *sink_arg;
+	ct_status status; /* CT_BUSY from post until completion */
+	/* the transport's own, from post to completion */
+	struct ct_net_req *next;
+	uint64_t done, key;
+};
+
+struct ct_net_caps {
+	uint64_t eager_bytes;   /* up to here a send completes without the receiver's help */
+	bool sink;              /* receives may name a sink */
+	bool data_unchecked;    /* true: no checksum between the ranks but the medium's own */
+	char path[160];         /* how bytes move, for people: "memfd rings of 32 x 8K, …" */
+	char expectation[16];   /* floor that bounds it: "copy", "stream" or "" (see measure) */
+	char device[32];        /* interface in use, "" if none */
+	double link_Bps;        /* raw rate of that interface, 0 = none or unknown */
+	uint32_t mtu;           /* of that interface, 0 = none */
+};
+
+/* Everything a transport may know when it opens. */
+struct ct_net_env {
+	const struct ct_world *world; /* borrowed until close */
+	const void *settings;         /* its own settings struct, see options; NULL = defaults */
+	struct ct_deadline connect_by;
+};
+
+struct ct_net_ops {
+	uint32_t abi;
+	const char *name, *summary;
+	const char *missing;             /* why it is not built in; NULL = it is */
+	const struct ct_option *options; /* rows over the settings struct; NULL = none */
+	size_t settings_bytes;
+	/* Can it run here at all? CT_OK or CT_UNSUPPORTED with the reason. */
+	ct_status (*probe)(void);
+	/* One instance for this rank. */
+	ct_status (*open)(const struct ct_net_env *env, void **self);
+	void (*close)(void *self);
+	void (*query)(void *self, struct ct_net_caps *caps);
+	/* What peers need to reach us: at most CT_NET_ADDRESS bytes, opaque. */
+	ct_status (*address)(void *self, void *out, size_t *bytes);
+	/* Given PEER's address (never this rank's own); may be lazy. CT_UNSUPPORTED: this peer is
+	 * out of reach. */
+	ct_status (*connect)(void *self, uint32_t peer, const void *address, size_t bytes);
+	/* Optional, collective: called once every connect succeeded on every rank, before the
+	 * first post. May use the bootstrap and wait until env->connect_by. */
+	ct_status (*ready)(void *self);
+	/* Optional: tell the transport that memory will be used often, or no longer. */
+	ct_status (*reg)(void *self, void *memory, uint64_t bytes, uint64_t *key);
+	void (*dereg)(void *self, uint64_t key);
+	/* Starts REQ; its peer may be this rank itself. Errors of the call itself; errors of the
+	 * message come in req->status, their reason in ct_why() right after the poll that set it.
+	 * Once a message to or from a peer has failed, all later ones of that peer fail too. */
+	ct_status (*post)(void *self, struct ct_net_req *req);
+	/* Moves what can be moved now, never waits. An error here is one of the whole transport. */
+	ct_status (*poll)(void *self);
+};
+
+/* The rows, in order of preference, ended by NULL: self shm tcp. */
+const struct ct_net_ops *const *ct_net_rows(void);
+
+/* The row called NAME; CT_INVALID names the nearest. */
+ct_status ct_net_find(const char *name, const struct ct_net_ops **ops);
+
+/* A transport that is open and connected to every peer. */
+struct ct_net {
+	const struct ct_net_ops *ops; /* absent callbacks filled with "unsupported" */
+	void *self;
+	const struct ct_world *world;
+	struct ct_net_caps caps;
+};
+
+/* Wrappers asked for by the command (--net-fault, --net-trace); jobs and plugins pass NULL. */
+struct ct_net_wrap {
+	const char *fault; /* KIND[:nth=N][:rank=R][:ms=T], see ct_net_fault_check(); NULL = none */
+	const char *trace; /* rank R writes one JSON line per message to TRACE.R; NULL = none */
+};
+
+/* Collective: opens NAME ("auto": self for one rank, shm when all ranks share a host and it can
+ * run, else tcp) on every rank, exchanges addresses and connects. All ranks succeed or all fail
+ * with the same reason. SETTINGS: of all rows, the row takes its own part; NULL = defaults. "auto"
+ * goes on to tcp when shm proves to be CT_UNSUPPORTED here. BY bounds the connecting. Errors:
+ * CT_INVALID, CT_UNSUPPORTED, CT_NOMEM, CT_IO, CT_PEER, CT_TIMEOUT. */
+struct ct_net_settings;
+ct_status ct_net_open(const char *name, const struct ct_world *world,
+	const struct ct_net_settings *settings, const struct ct_net_wrap *wrap,
+	struct ct_deadline by, struct ct_net *net);
+
+/* Not collective, but no rank may post to a rank that has closed. NULL ops are accepted. */
+void ct_net_close(struct ct_net *net);
+
+/* Checks a fault text without opening anything: CT_INVALID names what is wrong and where.
+ * KIND is delay, drop, fail or corrupt.
+ * Messages with payload are counted in the order in which rank R (default: each rank) posts them:
+ * corrupt and delay (T ms, default 10) hit every N-th receive (default N = 1); fail (CT_IO) and
+ * drop hit the N-th send, once, and drop loses all later sends to that peer with it. */
+ct_status ct_net_fault_check(const char *fault);
+
+static inline ct_status ct_net_post(struct ct_net *net, struct ct_net_req *req)
+{
+	req->status = CT_BUSY;
+	return net->ops->post(net->self, req);
+}
+
+static inline ct_status ct_net_poll(struct ct_net *net)
+{
+	return net->ops->poll(net->self);
+}
+
+/* Options of all rows share one settings struct in the command: the rows' tables are found here,
+ * each with its own settings struct inside ct_net_settings. */
+struct ct_shm_settings {
+	uint64_t cell_bytes;   /* payload of one ring cell; rounded down to a multiple of 64 */
+	uint64_t single_bytes; /* from here on one copy by process_vm_readv; 0 = never */
+};
+
+struct ct_tcp_settings {
+	char *iface;         /* interface or address to listen on; NULL = loopback if one host */
+	int64_t connections; /* per peer; 0 = 1 if all ranks share a host, else 4 */
+	uint64_t buffer;     /* SO_SNDBUF/SO_RCVBUF, 0 = system's own */
+};
+
+struct ct_net_settings {
+	struct ct_shm_settings shm;
+	struct ct_tcp_settings tcp;
+};
+
+/* The settings of row OPS inside ALL; NULL if it has none. */
+const void *ct_net_settings_of(const struct ct_net_settings *all, const struct ct_net_ops *ops);
+
+/* Rows of every transport's options, offsets in struct ct_net_settings; for the command. */
+extern const struct ct_option ct_net_options[];
+
+#endif

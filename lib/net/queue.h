@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside net: queues of requests, and messages from a rank to itself. */
+#ifndef CT_NET_QUEUE_H
+#define CT_NET_QUEUE_H
+
+#include "net.h"
+
+/* Requests in the order in which they were posted, linked by req->next. */
+struct ct_fifo {
+	struct ct_net_req *head, *tail;
+};
+
+static inline void ct_fifo_push(struct ct_fifo *q, struct ct_net_req *req)
+{
+	req->next = NULL;
+	if (q->head == NULL)
+		q->head = req;
+	else
+		q->tail->next = req;
+	q->tail = req;
+}
+
+static inline struct ct_net_req *ct_fifo_pop(struct ct_fifo *q)
+{
+	struct ct_net_req *req = q->head;
+
+	q->head = req->next;
+	req->next = NULL;
+	return req;
+}
+
+/* Ends every request of Q with STATUS. */
+static inline void ct_fifo_fail(struct ct_fifo *q, ct_status status)
+{
+	while (q->head != NULL)
+		ct_fifo_pop(q)->status = status;
+}
+
+/* A rank's messages to itself: a send and a receive complete together when both are there. */
+struct ct_loop {
+	struct ct_fifo sends, recvs;
+};
+
+/* Takes REQ, whose peer is this rank. Ends it and its partner with CT_CORRUPT if their lengths
+ * differ. Copies at once, whatever the length. */
+void ct_loop_post(struct ct_loop *loop, struct ct_net_req *req);
+
+/* The rows that registry.c lists and the wrappers it puts around them. */
+extern const struct ct_net_ops ct_net_self, ct_net_shm, ct_net_tcp;
+
+/* Puts a wrapper around the open NET, which it owns from then on: NET becomes the wrapper. On an
+ * error NET stays as it was. TEXT: see struct ct_net_wrap. */
+ct_status ct_net_wrap_fault(struct ct_net *net, const char *text);
+ct_status ct_net_wrap_trace(struct ct_net *net, const char *text);
+
+/* A copy of OPS whose absent callbacks answer "unsupported" (those that are optional do nothing);
+ * NULL when there is no memory. Free with ct_free(). */
+struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
+
+/* Options of shm and tcp over their own settings at BASE inside a larger struct (0: alone). */
+#define CT_SHM_OPTIONS(base) \
+	{ "shm-cell", 0, CT_OPT_SIZE, (base) + offsetof(struct ct_shm_settings, cell_bytes), \
+		"8K", 256, 1 << 20, NULL, "SIZE", "payload of one cell of a shared-memory ring" }, \
+	{ "shm-single", 0, CT_OPT_SIZE, (base) + offsetof(struct ct_shm_settings, single_bytes), \
+		"16K", 0, 9e18, NULL, "SIZE", \
+		"messages from this size on are copied once, by process_vm_readv; 0 = never" }
+#define CT_TCP_OPTIONS(base) \
+	{ "tcp-iface", 0, CT_OPT_TEXT, (base) + offsetof(struct ct_tcp_settings, iface), \
+		NULL, 0, 0, NULL, "NAME", "interface or address to listen on; default: loopback if all ranks " \
+		"share one host, else the interface of the default route" }, \
+	{ "tcp-connections", 0, CT_OPT_INT, \
+		(base) + offsetof(struct ct_tcp_settings, connections), "0", 0, 16, NULL, "N", "connections per peer; 0 = 1 on one host, 4 between hosts" }, \
+	{ "tcp-buffer", 0, CT_OPT_SIZE, (base) + offsetof(struct ct_tcp_settings, buffer), \
+		"0", 0, 1 << 30, NULL, "SIZE", "socket buffers; 0 = the system's own" }
+#define CT_NO_OPTION { NULL, 0, CT_OPT_FLAG, 0, NULL, 0, 0, NULL, NULL, NULL }
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Door of rules: the look-up that jobs, plugins and the tuner share. A rules file says which
+ * settings were measured fastest on one kind of machine, per operation, backend, type and size. */
+#ifndef CT_RULES_H
+#define CT_RULES_H
+
+#include "base/base.h"
+
+#define CT_RULES_LIMIT ((size_t)16 << 20) /* bytes of a rules file */
+#define CT_RULES_ANY_TYPE CT_NTYPES       /* "type": "any" */
+
+/* One setting of a backend: a word, a number, or true and false (as "true" and "false"). */
+struct ct_rule_set {
+	const char *name;
+	const char *text; /* NULL: it is a number */
+	int64_t number;
+};
+
+struct ct_rule {
+	ct_coll coll;
+	int32_t type;         /* ct_type or CT_RULES_ANY_TYPE */
+	const char *backend;  /* "native", "nccl", … */
+	uint64_t low, high;   /* bytes (nccl-tests' size column), both inclusive */
+	const struct ct_rule_set *set;
+	uint32_t nset;
+	uint32_t index;       /* its place in the file, for messages: /rules/INDEX */
+	double gain;          /* time by default / time by this rule; 0 = not stated */
+	double gain_low, gain_high; /* 95 % interval */
+};
+
+struct ct_rules_lib {
+	const char *name, *version; /* "nccl", "2.28": compared on major.minor */
+};
+
+/* Where the rules were measured. */
+struct ct_rules_scope {
+	const char *machine; /* "sha256:…", compare with ct_machine_hash() */
+	uint64_t nodes_low, nodes_high, ranks_low, ranks_high; /* ranks per node; inclusive */
+	const struct ct_rules_lib *libs;
+	size_t nlibs;
+};
+
+struct ct_rules;
+
+/* Reads and checks a rules file: regular, not a link, not writable for everybody, at most
+ * CT_RULES_LIMIT bytes. *RULES is freed with ct_rules_free(). CT_IO (cannot open, not a regular
+ * file, link), CT_INVALID (mode, size, syntax, schema, unknown key, range: file, JSON pointer,
+ * nearest name), CT_NOMEM. Nothing is half-applied. Any thread. */
+ct_status ct_rules_load(const char *path, struct ct_rules **rules);
+
+/* The same from text in memory; NAME stands for the file in messages. */
+ct_status ct_rules_parse(const char *text, size_t bytes, const char *name,
+	struct ct_rules **rules);
+
+/* The rule for BYTES of COLL by BACKEND on elements of TYPE, or NULL: no opinion. A rule for the
+ * type itself comes before one for any type. Bisection: no allocation, no lock, no log, no reason
+ * for ct_why(). Any number of threads. The rule lives as long as RULES; RULES NULL gives NULL. */
+const struct ct_rule *ct_rules_pick(const struct ct_rules *rules, ct_coll coll,
+	const char *backend, ct_type type, uint64_t bytes);
+
+/* The setting NAME of RULE, or NULL. Any thread. */
+const struct ct_rule_set *ct_rule_setting(const struct ct_rule *rule, const char *name);
+
+/* Where the rules hold; never NULL, lives as long as RULES. The caller compares. Any thread. */
+const struct ct_rules_scope *ct_rules_scope(const struct ct_rules *rules);
+
+/* Number of rules, and rule I in order of operation, backend, type, size; NULL out of range. */
+size_t ct_rules_count(const struct ct_rules *rules);
+const struct ct_rule *ct_rules_at(const struct ct_rules *rules, size_t i);
+
+/* NULL is accepted. */
+void ct_rules_free(struct ct_rules *rules);
+
+#endif

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# scripts: recipes for people, and the checks of the source that "make check" runs.
+check_tests = \
+	scripts/checks/abi.t \
+	scripts/checks/headers.t \
+	scripts/checks/layers.t \
+	scripts/checks/listed.t \
+	scripts/checks/man.t \
+	scripts/checks/shell.t \
+	scripts/checks/sizes.t \
+	scripts/checks/spdx.t \
+	scripts/checks/symbols.t
+
+EXTRA_DIST += $(check_tests) \
+	scripts/checks/headers \
+	scripts/checks/layers \
+	scripts/checks/listed \
+	scripts/checks/man \
+	scripts/checks/shell \
+	scripts/checks/sizes \
+	scripts/checks/spdx \
+	scripts/checks/symbols \
+	scripts/demo scripts/setup scripts/test
+
+# Native collectives against the MPI library's own, on this machine; minutes, not a test.
+.PHONY: bench-peers
+bench-peers: all
+	COLLTUNE='$(abs_builddir)/colltune' COLLTUNE_MODULE_DIR='$(abs_builddir)/.libs' \
+		$(srcdir)/scripts/bench-peers

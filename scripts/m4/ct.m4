@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Checks of colltune's configure. Each optional part ends with a ct_NAME_why text that the summary
+# shows: "yes …" or "no: reason".
+
+# CT_CHECK_CFLAGS(FLAG, VARIABLE, [IF-YES], [IF-NO])
+# Appends FLAG to VARIABLE if the C compiler takes it without a word.
+AC_DEFUN([CT_CHECK_CFLAGS], [
+AS_VAR_PUSHDEF([cached], [ct_cv_cflag_$1])
+AC_CACHE_CHECK([whether $CC accepts $1], [cached], [
+	ct_saved_CFLAGS=$CFLAGS
+	CFLAGS="$CFLAGS -Werror $1"
+	AC_COMPILE_IFELSE([AC_LANG_PROGRAM()],
+		[AS_VAR_SET([cached], [yes])], [AS_VAR_SET([cached], [no])])
+	CFLAGS=$ct_saved_CFLAGS])
+AS_VAR_IF([cached], [yes], [AS_VAR_APPEND([$2], [" $1"])
+$3], [$4])
+AS_VAR_POPDEF([cached])])
+
+# CT_SANITIZE
+# Turns $enable_sanitize into SANITIZE_FLAGS (compiling and linking) and checks that they link.
+AC_DEFUN([CT_SANITIZE], [
+AS_CASE([$enable_sanitize],
+	[no|address|undefined|thread|address,undefined|undefined,address], [],
+	[AC_MSG_ERROR([--enable-sanitize=$enable_sanitize: address, undefined, address,undefined or thread is wanted])])
+AS_IF([test "x$enable_sanitize" != xno], [
+	SANITIZE_FLAGS="-fsanitize=$enable_sanitize -fno-omit-frame-pointer -fno-sanitize-recover=undefined"
+	AC_MSG_CHECKING([whether $CC links with $SANITIZE_FLAGS])
+	ct_saved_CFLAGS=$CFLAGS
+	CFLAGS="$CFLAGS $SANITIZE_FLAGS"
+	AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],
+		[AC_MSG_ERROR([this compiler has no sanitizer for $enable_sanitize])])
+	CFLAGS=$ct_saved_CFLAGS])
+AC_SUBST([SANITIZE_FLAGS])
+AM_CONDITIONAL([SANITIZE_THREAD], [test "x$enable_sanitize" = xthread])
+AM_CONDITIONAL([SANITIZE], [test "x$enable_sanitize" != xno])])
+
+# CT_MPI_LINKS([IF-YES], [IF-NO])
+# Do MPI_CFLAGS and MPI_LIBS compile and link a program?
+AC_DEFUN([CT_MPI_LINKS], [
+ct_saved_CPPFLAGS=$CPPFLAGS ct_saved_LIBS=$LIBS
+CPPFLAGS="$CPPFLAGS $MPI_CFLAGS" LIBS="$MPI_LIBS $LIBS"
+AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <mpi.h>]], [[return MPI_Init(0, 0);]])],
+	[ct_links=yes], [ct_links=no])
+CPPFLAGS=$ct_saved_CPPFLAGS LIBS=$ct_saved_LIBS
+AS_IF([test $ct_links = yes], [$1], [$2])])
+
+# CT_MPI_FLAGS
+# Asks the compiler wrapper, or else pkg-config, how MPI is compiled and linked; sets ct_mpi_why.
+# The wrapper comes first: after "module load" or hpcx_load it is the one thing in PATH.
+AC_DEFUN([CT_MPI_FLAGS], [
+AS_CASE([$with_mpi], [auto|yes], [ct_mpicc=mpicc], [ct_mpicc=$with_mpi])
+AC_MSG_CHECKING([for MPI through $ct_mpicc])
+AS_IF([ct_out=`$ct_mpicc --showme:compile 2>&AS_MESSAGE_LOG_FD`],
+	[MPI_CFLAGS=$ct_out
+	MPI_LIBS=`$ct_mpicc --showme:link 2>&AS_MESSAGE_LOG_FD`
+	ct_mpi_from=$ct_mpicc],
+	[test "$ct_mpicc" = mpicc && $PKG_CONFIG --exists ompi-c],
+	[MPI_CFLAGS=`$PKG_CONFIG --cflags ompi-c`
+	MPI_LIBS=`$PKG_CONFIG --libs ompi-c`
+	ct_mpi_from="pkg-config ompi-c"])
+AS_IF([test -z "$ct_mpi_from"], [ct_mpi_why="no: $ct_mpicc does not answer --showme:compile"],
+	[CT_MPI_LINKS([ct_mpi_why="yes, through $ct_mpi_from"],
+		[ct_mpi_why="no: a program does not link with the flags of $ct_mpi_from"])])
+AC_MSG_RESULT([$ct_mpi_why])])
+
+# CT_WITH_MPI
+# --with-mpi: the module colltune-mpi.so and libcolltune-mpi; libcolltune itself never links MPI.
+AC_DEFUN([CT_WITH_MPI], [
+AC_ARG_WITH([mpi],
+	[AS_HELP_STRING([--with-mpi=auto|yes|no|MPICC],
+		[build the MPI module; MPICC is the compiler wrapper to ask for flags [auto]])],
+	[], [with_mpi=auto])
+ct_mpi_from=
+AS_IF([test "x$with_mpi" = xno], [ct_mpi_why="no: --without-mpi"], [CT_MPI_FLAGS])
+AS_CASE([$with_mpi,$ct_mpi_why], [auto,*|no,*|*,yes*], [], [AC_MSG_ERROR([MPI: $ct_mpi_why])])
+AC_SUBST([MPI_CFLAGS])
+AC_SUBST([MPI_LIBS])
+AM_CONDITIONAL([WITH_MPI], [AS_CASE([$ct_mpi_why], [yes*], [true], [false])])
+AC_CHECK_PROGS([MPIRUN], [mpirun mpiexec], [no])])
+
+# CT_WITH_CMOCKA
+# --with-cmocka: only the C tests need it. "make check" without it runs the shell tests alone.
+AC_DEFUN([CT_WITH_CMOCKA], [
+AC_ARG_WITH([cmocka],
+	[AS_HELP_STRING([--with-cmocka=auto|yes|no], [build the unit tests [auto]])],
+	[], [with_cmocka=auto])
+ct_cmocka_why="no: --without-cmocka"
+AS_IF([test "x$with_cmocka" != xno], [PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5],
+	[ct_cmocka_why="yes, cmocka `$PKG_CONFIG --modversion cmocka`"],
+	[ct_cmocka_why="no: pkg-config finds no cmocka >= 1.1.5"])])
+AS_CASE([$with_cmocka,$ct_cmocka_why], [yes,no*], [AC_MSG_ERROR([unit tests: $ct_cmocka_why])])
+AM_CONDITIONAL([WITH_CMOCKA], [AS_CASE([$ct_cmocka_why], [yes*], [true], [false])])])

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Tests of api: through the shared library and its public header alone.
+unit_tests += \
+	tests/unit/test_api_expire \
+	tests/unit/test_api_job
+tests_unit_test_api_expire_LDADD = libcolltune.la $(CMOCKA_LIBS)
+tests_unit_test_api_job_LDADD = libcolltune.la $(CMOCKA_LIBS)
+EXTRA_DIST += tests/unit/api_ranks.h

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Tests of bench. The command is no part of the core: what is tested is compiled in.
+unit_tests += tests/unit/test_bench_plan tests/unit/test_bench_table
+tests_unit_test_bench_plan_SOURCES = tests/unit/test_bench_plan.c \
+	bench/plan.c bench/plan.h bench/job.h
+tests_unit_test_bench_table_SOURCES = tests/unit/test_bench_table.c bench/table.c bench/table.h
+
+shell_tests += \
+	tests/cli/accept_threads.t \
+	tests/cli/badinput.t \
+	tests/cli/list_rows.t \
+	tests/cli/manual.t \
+	tests/cli/topo_tree.t \
+	tests/cli/view_dir.t \
+	tests/golden/golden.t
+mpirun_tests += \
+	tests/mpirun/cli_bench.t \
+	tests/mpirun/cli_others.t \
+	tests/mpirun/hang_deadline.t \
+	tests/mpirun/hang_signal.t
+EXTRA_DIST += tests/mpirun/ranks.sh \
+	tests/golden/allreduce.0 tests/golden/allreduce.1 \
+	tests/golden/help.txt tests/golden/help-accept.txt tests/golden/help-bench.txt \
+	tests/golden/help-list.txt tests/golden/help-topo.txt tests/golden/help-view.txt \
+	tests/golden/replay.csv tests/golden/replay.txt

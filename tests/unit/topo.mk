@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Tests of topo. The captured trees are made by hand: no links in them, so that a tarball keeps them.
+unit_tests += tests/unit/test_topo_file
+unit_tests += tests/unit/test_topo_hide
+unit_tests += tests/unit/test_topo_machine
+unit_tests += tests/unit/test_topo_sha256
+unit_tests += tests/unit/test_topo_tree
+EXTRA_DIST += tests/fixtures/sysroot-2nic tests/fixtures/sysroot-2x56

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Door of topo: this node as data. A machine is hwloc's tree plus what hwloc does not tell:
+ * network interfaces, RDMA ports, GPUs, and the settings that decide about speed. It is read
+ * from this machine or from a captured tree, saved to one file, loaded anywhere.
+ *
+ * What could not be read is never guessed: a number is CT_UNKNOWN, a text is "", and a setting
+ * says why. All texts of the facts are fit for a terminal (no control characters).
+ *
+ * `colltune topo` is: read (or load), save if asked, ct_binding_self() on every rank, tree, hash.
+ */
+#ifndef CT_TOPO_H
+#define CT_TOPO_H
+
+#include "base/base.h"
+
+#define CT_UNKNOWN UINT64_MAX
+#define CT_UNLIMITED (UINT64_MAX - 1)
+
+/* A machine file is at most this long. */
+#define CT_MACHINE_LIMIT ((size_t)64 << 20)
+
+/* Room for "sha256:", 64 hexadecimal digits and NUL. */
+#define CT_MACHINE_HASH_ROOM 72
+
+enum ct_setting_kind {
+	CT_SETTING_TEXT,
+	CT_SETTING_NUMBER, /* plain number */
+	CT_SETTING_FLAG,   /* 0 or 1 */
+	CT_SETTING_BYTES,
+	CT_SETTING_MILLICPU, /* thousandths of one CPU */
+};
+
+/* One row: id, name in files and in the tree, kind, what it is. */
+#define CT_SETTING_LIST(X)                                                                         \
+	X(HOSTNAME, "hostname", TEXT, "host name")                                                 \
+	X(CPU_MODEL, "cpu_model", TEXT, "CPU model as hwloc tells it")                             \
+	X(KERNEL, "kernel", TEXT, "kernel release")                                                \
+	X(HYPERVISOR, "hypervisor", TEXT, "none, yes, or the product's name")                      \
+	X(GOVERNOR, "governor", TEXT, "frequency governor, or \"mixed: …\" with CPUs")             \
+	X(SMT, "smt", FLAG, "simultaneous multithreading active")                                  \
+	X(THP, "transparent_hugepages", TEXT, "always, madvise or never")                          \
+	X(HUGEPAGES, "hugepages", BYTES, "explicit huge pages reserved, all sizes")                \
+	X(HUGEPAGES_FREE, "hugepages_free", BYTES, "of these, free")                               \
+	X(MEMLOCK, "memlock", BYTES, "soft limit of locked memory of this process")                \
+	X(NUMA_BALANCING, "numa_balancing", NUMBER, "0 off, 1 on, 2 memory tiering")               \
+	X(SHM, "dev_shm", BYTES, "size of /dev/shm")                                               \
+	X(CPU_LIMIT, "cgroup_cpus", MILLICPU, "CPU bandwidth limit of this process's cgroups")     \
+	X(NICS, "net_devices", NUMBER, "network interfaces; not known: none were listed")         \
+	X(RDMA, "rdma_ports", NUMBER, "ports of RDMA devices; not known: none were listed")
+
+#define CT_SETTING_ENUM(id, name, kind, help) CT_SET_##id,
+enum ct_setting_id { CT_SETTING_LIST(CT_SETTING_ENUM) CT_NSETTINGS };
+#undef CT_SETTING_ENUM
+
+struct ct_setting {
+	bool known;
+	uint64_t number; /* of every kind but TEXT; BYTES and MILLICPU may be CT_UNLIMITED */
+	char text[192];  /* known TEXT: the value; not known: why, as "/path: reason" */
+};
+
+struct ct_hugepages {
+	uint64_t bytes, total, free; /* size of one page; pages */
+};
+
+/* Where a device hangs. numa: the operating system's number of the one NUMA node that is local,
+ * CT_UNKNOWN when it is on none or on several. Link speeds in MT/s (PCIe 5.0: 32000). */
+struct ct_pci {
+	char address[24]; /* "0000:18:00.0"; "" = not a PCI device */
+	char id[12];      /* vendor:device, "15b3:1021" */
+	char subsystem[12];
+	char class_id[8]; /* "0200" */
+	uint64_t numa;
+	uint64_t speed_MTs, width, max_speed_MTs, max_width;
+};
+
+struct ct_nic {
+	struct ct_pci pci;
+	char name[32];
+	char driver[32];
+	char state[16];      /* operstate: "up", "down", … */
+	char link[24];       /* "ethernet", "infiniband", "loopback", "type 65534" */
+	uint64_t speed_Mbps; /* megabits per second; unknown while down and for most virtual ones */
+	uint64_t mtu;
+	bool loopback;
+	bool is_virtual; /* no device behind it: bridge, veth, bond, tunnel, loopback */
+};
+
+/* One port of one RDMA device. */
+struct ct_rdma {
+	struct ct_pci pci;
+	char name[64];
+	char driver[32];
+	char netdev[32];     /* the interface that shares this port (RoCE) */
+	char state[24];      /* "ACTIVE", "DOWN", … */
+	char phys_state[24]; /* "LinkUp", "Polling", … */
+	char link_layer[16]; /* "InfiniBand", "Ethernet" */
+	uint64_t port;
+	uint64_t rate_Mbps;
+};
+
+/* A GPU or another accelerator. Baseboard graphics chips are not listed. */
+struct ct_gpu {
+	struct ct_pci pci;
+	char name[32]; /* as hwloc calls it ("nvml0"), or the PCI address */
+	char model[96];
+	char driver[32];
+};
+
+/* Everything plain that advice rules and expectations look at. */
+struct ct_facts {
+	char source[32]; /* "this machine" or "captured tree" */
+	struct ct_setting setting[CT_NSETTINGS];
+	uint64_t packages, numa_nodes, cores, pus; /* whole machine, whatever this job may use */
+	uint64_t memory_bytes;
+	uint64_t pus_allowed; /* that this process's cgroup lets it use */
+	struct ct_hugepages hugepages[8];
+	size_t nhugepages;
+	struct ct_nic *nics;
+	size_t nnics;
+	struct ct_rdma *rdma;
+	size_t nrdma;
+	struct ct_gpu *gpus;
+	size_t ngpus;
+};
+
+/* Where one rank runs. CPUS: hwloc's list form, "0-1,4", as ct_binding_self() gives it. */
+struct ct_binding {
+	uint32_t rank;
+	const char *cpus;
+};
+
+struct ct_machine;
+
+/* Reads the node into *MACHINE, freed with ct_machine_free(). SYSROOT NULL: this machine. Else a
+ * directory that holds a capture: hwloc.xml (lstopo --of xml, made on that machine; hwloc 2.9
+ * offers no other way to a foreign root than the environment) beside the captured parts of sys/
+ * and proc/; no link leads out of it. Missing or unreadable parts become unknown facts.
+ * CT_IO (SYSROOT or its hwloc.xml), CT_INVALID (hwloc.xml), CT_UNSUPPORTED (kernel before 5.6
+ * with a SYSROOT), CT_NOMEM. Any thread; takes 10 to 500 ms. */
+ct_status ct_machine_read(const char *sysroot, struct ct_machine **machine);
+
+/* Reads a machine file, freed with ct_machine_free(). CT_IO (cannot open, not a regular file),
+ * CT_INVALID (syntax, schema, unknown key, wrong value: file, JSON pointer, nearest name),
+ * CT_NOMEM. Any thread. */
+ct_status ct_machine_load(const char *path, struct ct_machine **machine);
+
+/* The same from text in memory, as another rank sent it; NAME stands for the file in messages. */
+ct_status ct_machine_parse(const char *text, size_t bytes, const char *name,
+	struct ct_machine **machine);
+
+/* Writes PATH (0600, by temporary name and rename). Unless IDENTIFY, serial numbers, UUIDs, MACs,
+ * GUIDs, GIDs, LIDs, addresses and cgroup names are replaced, and the file lists the kinds that
+ * were ("replaced"); the host name stays. CT_IO, CT_NOMEM. Does not change MACHINE. */
+ct_status ct_machine_save(const struct ct_machine *machine, const char *path, bool identify);
+
+/* The same as text, NUL-terminated; free *TEXT with ct_free(). BYTES excludes the NUL. */
+ct_status ct_machine_text(const struct ct_machine *machine, bool identify, char **text,
+	size_t *bytes);
+
+/* NULL is accepted. */
+void ct_machine_free(struct ct_machine *machine);
+
+/* The plain facts; they live as long as MACHINE. Never NULL. Any thread. */
+const struct ct_facts *ct_machine_facts(const struct ct_machine *machine);
+
+/* "sha256:…" over canonical JSON of the class facts (DESIGN.md section 7): machines that are
+ * the same for tuning have the same hash. CT_NOMEM. Any thread. */
+ct_status ct_machine_hash(const struct ct_machine *machine, char out[CT_MACHINE_HASH_ROOM]);
+
+/* Adds the tree for the terminal to OUT: packages, NUMA nodes, caches, cores with the ranks of
+ * BINDINGS (NBINDINGS; 0 = none), devices where they hang, then the settings. CT_INVALID (a
+ * binding's text), CT_NOMEM. Any thread. */
+ct_status ct_machine_tree(const struct ct_machine *machine, const struct ct_binding *bindings,
+	size_t nbindings, struct ct_buf *out);
+
+/* The CPUs that the calling thread may run on, "0-1,4", for struct ct_binding. CT_IO, CT_NOMEM,
+ * CT_INVALID (ROOM too small). Any thread. */
+ct_status ct_binding_self(char *out, size_t room);
+
+/* Name of setting ID ("governor"), and its value or "not readable: why" as the tree shows it;
+ * OUT always ends in NUL. */
+const char *ct_setting_name(enum ct_setting_id id);
+const char *ct_setting_text(const struct ct_facts *facts, enum ct_setting_id id, char *out,
+	size_t room);
+
+#endif
