@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "cli.h"
 
 enum { ORDERLY_MS = 300, OTHERS_MS = 500 };
 
@@ -30,26 +31,45 @@ static void flush_results(void)
 	}
 }
 
+void ct_ending_session(struct ct_ending *ending, struct ct_session *session)
+{
+	pthread_mutex_lock(&ending->lock);
+	ending->session = session;
+	pthread_mutex_unlock(&ending->lock);
+}
+
+void ct_ending_store(struct ct_ending *ending, struct ct_store *store)
+{
+	pthread_mutex_lock(&ending->lock);
+	ending->store = store;
+	pthread_mutex_unlock(&ending->lock);
+}
+
+static const char *signal_state(int signo)
+{
+	return signo == SIGTERM ? "killed" : "interrupted";
+}
+
+/* With the lock held. */
 static void save_state(struct ct_ending *ending, const char *state, const char *note)
 {
-	struct ct_store *store = atomic_load(&ending->store);
-
-	if (store != NULL)
-		(void)ct_store_state(store, state, note);
+	if (ending->store != NULL)
+		(void)ct_store_state(ending->store, state, note);
 }
 
 /* The main thread did not end by itself: it hangs in somebody else's call. */
 static void leave_by_signal(struct ct_ending *ending, int signo)
 {
-	struct ct_session *session = atomic_load(&ending->session);
 	char known[400] = "nothing measured yet";
 	sigset_t one;
 
-	if (session != NULL)
-		ct_session_suspects(session, known, sizeof(known));
-	save_state(ending, signo == SIGTERM ? "killed" : "interrupted", known);
-	fprintf(stderr, "colltune %s: ended by %s; %s\n", ending->command,
-		signo == SIGTERM ? "SIGTERM" : "SIGINT", known);
+	pthread_mutex_lock(&ending->lock);
+	if (ending->session != NULL)
+		ct_session_suspects(ending->session, known, sizeof(known));
+	save_state(ending, signal_state(signo), known);
+	pthread_mutex_unlock(&ending->lock);
+	fprintf(stderr, "colltune %s: rank %u ended by %s; %s\n", ending->command,
+		ct_cli_launcher().rank, signo == SIGTERM ? "SIGTERM" : "SIGINT", known);
 	flush_results();
 	signal(signo, SIG_DFL);
 	sigemptyset(&one);
@@ -70,6 +90,10 @@ static void *wait_for_signals(void *arg)
 	if (sigwait(&set, &signo) != 0)
 		return NULL;
 	atomic_store(&ending->signal, signo);
+	/* First of all: a launcher may send SIGKILL next, and sooner than one would like. */
+	pthread_mutex_lock(&ending->lock);
+	save_state(ending, signal_state(signo), "ended by a signal");
+	pthread_mutex_unlock(&ending->lock);
 	sleep_ms(ORDERLY_MS);
 	if (!atomic_load(&ending->over))
 		leave_by_signal(ending, signo);
@@ -111,10 +135,13 @@ void ct_ending_expire(void *arg, const struct ct_expiry *expiry)
 	char time[32];
 
 	/* Rank 0 speaks for all and has something to write; the others only if it cannot. */
-	if (expiry->rank != 0)
+	if (expiry->rank != 0) {
 		sleep_ms(OTHERS_MS);
-	else
+	} else {
+		pthread_mutex_lock(&rank->ending->lock);
 		save_state(rank->ending, "expired", expiry->suspect);
+		pthread_mutex_unlock(&rank->ending->lock);
+	}
 	fprintf(stderr,
 		"colltune %s: deadline of %s passed on rank %u, host %s, in \"%s\"; suspect: %s\n",
 		rank->command, ct_time_text(rank->settings->timeout, time), expiry->rank, expiry->host,
@@ -125,14 +152,10 @@ void ct_ending_expire(void *arg, const struct ct_expiry *expiry)
 
 const char *ct_ending_state(const struct ct_ending *ending, ct_status status)
 {
-	switch (atomic_load(&ending->signal)) {
-	case SIGTERM:
-		return "killed";
-	case SIGINT:
-		return "interrupted";
-	default:
-		break;
-	}
+	int signo = atomic_load(&ending->signal);
+
+	if (signo != 0)
+		return signal_state(signo);
 	if (status == CT_TIMEOUT)
 		return "expired";
 	return status == CT_OK ? "done" : "failed";

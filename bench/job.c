@@ -63,6 +63,7 @@ struct start {
 	const struct ct_job_settings *settings;
 	const struct ct_module *const *modules;
 	struct ct_ending *ending;
+	struct ct_net_wrap wrap; /* the sessions borrow it */
 	ct_rank_job *job;
 	void *arg;
 	atomic_int exit_code;
@@ -96,12 +97,11 @@ static void complain(const struct ct_rank *rank, ct_status status)
 static ct_status open_session(struct ct_rank *rank, const struct start *start)
 {
 	const struct ct_job_settings *s = start->settings;
-	struct ct_net_wrap wrap = { s->net_fault, s->net_trace };
 	struct ct_session_attr attr = {
 		.world = &rank->world,
 		.modules = rank->modules,
 		.net_settings = &s->net_rows,
-		.net_wrap = wrap.fault != NULL || wrap.trace != NULL ? &wrap : NULL,
+		.net_wrap = s->net_fault != NULL || s->net_trace != NULL ? &start->wrap : NULL,
 		.record = s->record,
 		.replay = s->replay,
 		.deadline_ns = s->timeout,
@@ -129,10 +129,11 @@ static void close_store(struct ct_rank *rank, ct_status status, int code)
 
 	if (rank->store == NULL)
 		return;
-	atomic_store(&rank->ending->store, NULL);
 	snprintf(note, sizeof(note), "exit status %d", code);
 	(void)ct_store_state(rank->store, ct_ending_state(rank->ending, status),
 		status == CT_OK ? note : ct_why());
+	/* Only now: until the state is written, the signal thread must be able to write it. */
+	ct_ending_store(rank->ending, NULL);
 	ct_store_close(rank->store);
 	rank->store = NULL;
 }
@@ -155,6 +156,7 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 	struct start *start = arg;
 	struct ct_rank rank = { .command = start->command, .settings = start->settings,
 		.modules = start->modules, .ending = start->ending };
+	bool speaks = boot->rank == 0 || start->settings->threads <= 1; /* one rank a process */
 	int code = CT_EXIT_PASS;
 	ct_status status = ct_world_make(boot, &rank.world);
 
@@ -163,8 +165,8 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 	if (status == CT_OK)
 		status = open_session(&rank, start);
 	if (status == CT_OK) {
-		if (boot->rank == 0)
-			atomic_store(&start->ending->session, rank.session);
+		if (speaks)
+			ct_ending_session(start->ending, rank.session);
 		status = start->job(&rank, start->arg, &code);
 		wait_for_signal(start->ending, status);
 	}
@@ -176,10 +178,10 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 		code = agreed_exit(&rank, status, code);
 	close_store(&rank, status, code);
 	fflush(stdout);
-	if (boot->rank == 0) {
+	if (boot->rank == 0)
 		atomic_store(&start->exit_code, code);
-		atomic_store(&start->ending->session, NULL);
-	}
+	if (speaks)
+		ct_ending_session(start->ending, NULL);
 	if (status == CT_PEER || status == CT_TIMEOUT)
 		return status; /* nobody is there to close with */
 	ct_session_close(rank.session);
@@ -285,8 +287,9 @@ int ct_job_run(const char *command, const struct ct_job_settings *settings, bool
 {
 	static const struct ct_module *const no_modules[] = { NULL };
 	struct ct_launcher launcher = ct_cli_launcher();
-	struct ct_ending ending = { .command = command };
-	struct start start = { command, settings, no_modules, &ending, job, arg, 0 };
+	struct ct_ending ending = { .command = command, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct start start = { command, settings, no_modules, &ending,
+		{ settings->net_fault, settings->net_trace }, job, arg, 0 };
 	int code;
 
 	if (install_log(settings->log) != CT_OK || check_settings(settings, &launcher) != CT_OK)
@@ -308,7 +311,7 @@ ct_status ct_job_store(struct ct_rank *rank, const json_t *environment)
 	if (rank->world.rank == 0) {
 		status = ct_store_open(s->out, s->resume, environment, &rank->store);
 		if (status == CT_OK)
-			atomic_store(&rank->ending->store, rank->store);
+			ct_ending_store(rank->ending, rank->store);
 	}
 	return ct_session_agree(rank->session, status);
 }

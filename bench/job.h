@@ -35,8 +35,9 @@ extern const struct ct_option ct_job_options[];
 struct ct_ending {
 	atomic_int signal;                   /* SIGINT or SIGTERM once it has come */
 	atomic_bool over;                    /* the main thread is on its way out */
-	_Atomic(struct ct_session *) session; /* for what is known about suspects */
-	_Atomic(struct ct_store *) store;    /* rank 0 only */
+	pthread_mutex_t lock;                /* held while session or store is used or taken away */
+	struct ct_session *session;          /* for what is known about suspects */
+	struct ct_store *store;              /* rank 0's */
 	const char *command;
 	pthread_t thread; /* waits for signals */
 };
@@ -74,6 +75,10 @@ ct_status ct_job_broadcast(struct ct_rank *rank, const char *text, size_t bytes,
 /* Blocks SIGINT and SIGTERM in this and later threads and starts the thread that waits for them.
  * Call before any other thread exists. */
 ct_status ct_ending_start(struct ct_ending *ending);
+
+/* What the end of rank 0 would lose; NULL before it is closed. */
+void ct_ending_session(struct ct_ending *ending, struct ct_session *session);
+void ct_ending_store(struct ct_ending *ending, struct ct_store *store);
 
 /* Ends that thread; later signals stay pending. */
 void ct_ending_stop(struct ct_ending *ending);

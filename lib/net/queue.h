@@ -62,7 +62,7 @@ struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
 	{ "shm-cell", 0, CT_OPT_SIZE, (base) + offsetof(struct ct_shm_settings, cell_bytes), \
 		"8K", 256, 1 << 20, NULL, "SIZE", "payload of one cell of a shared-memory ring" }, \
 	{ "shm-single", 0, CT_OPT_SIZE, (base) + offsetof(struct ct_shm_settings, single_bytes), \
-		"16K", 0, 9e18, NULL, "SIZE", \
+		"256K", 0, 9e18, NULL, "SIZE", \
 		"messages from this size on are copied once, by process_vm_readv; 0 = never" }
 #define CT_TCP_OPTIONS(base) \
 	{ "tcp-iface", 0, CT_OPT_TEXT, (base) + offsetof(struct ct_tcp_settings, iface), \

@@ -19,7 +19,7 @@ mpirun_tests += \
 	tests/mpirun/hang_deadline.t \
 	tests/mpirun/hang_signal.t
 EXTRA_DIST += tests/mpirun/ranks.sh \
-	tests/golden/allreduce.0 tests/golden/allreduce.1 \
+	tests/golden/allreduce-0.jsonl tests/golden/allreduce-1.jsonl \
 	tests/golden/help.txt tests/golden/help-accept.txt tests/golden/help-bench.txt \
 	tests/golden/help-list.txt tests/golden/help-topo.txt tests/golden/help-view.txt \
 	tests/golden/replay.csv tests/golden/replay.txt

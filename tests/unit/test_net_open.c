@@ -111,7 +111,7 @@ static void options(void **state)
 	memset(&set, 0xff, sizeof(set));
 	assert_int_equal(ct_options_default(lists, &set), CT_OK);
 	assert_int_equal(set.shm.cell_bytes, 8192);
-	assert_int_equal(set.shm.single_bytes, 16384);
+	assert_int_equal(set.shm.single_bytes, 262144);
 	assert_null(set.tcp.iface);
 	assert_int_equal(set.tcp.connections, 0);
 	assert_int_equal(set.tcp.buffer, 0);
