@@ -118,6 +118,16 @@ static const char *direction(ct_coll coll)
 	}
 }
 
+/* Statistics only of placements that the plan holds. */
+static unsigned stats_of(const struct ct_shown *s)
+{
+	unsigned mask = 0;
+
+	for (size_t i = 0; s->stats && i < s->plan->ntests; i++)
+		mask |= s->plan->tests[i].in_place ? CT_STATS_IN : CT_STATS_OUT;
+	return mask;
+}
+
 static void begin(struct ct_shown *s, size_t candidate, size_t test)
 {
 	const struct ct_result *r = chosen(s, candidate, test);
@@ -133,7 +143,7 @@ static void begin(struct ct_shown *s, size_t candidate, size_t test)
 	if (r != NULL && r->library[0] != '\0')
 		ct_buf_add(&text, "#   %s%s%s\n", r->library, r->path[0] != '\0' ? "; " : "", r->path);
 	ct_buf_add(&text, "#   %s\n", direction(coll));
-	ct_table_head(&text, s->stats);
+	ct_table_head(&text, stats_of(s));
 	put(&text);
 }
 
@@ -178,7 +188,7 @@ static void row(struct ct_shown *s, size_t candidate, size_t test)
 	}
 	if (outp == NULL && inp == NULL)
 		return;
-	ct_table_row(&text, outp, inp, s->stats);
+	ct_table_row(&text, outp, inp, stats_of(s));
 	put(&text);
 }
 

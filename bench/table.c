@@ -35,12 +35,14 @@ static void stat_words(struct ct_buf *out, const char *const *words)
 		ct_buf_add(out, "  %8s", words[i]);
 }
 
-void ct_table_head(struct ct_buf *out, bool stats)
+void ct_table_head(struct ct_buf *out, unsigned stats)
 {
 	ct_buf_add(out, "#\n# %10s  %12s  %8s  %6s  %6s           out-of-place                       "
 		"in-place          ", "", "", "", "", "");
-	if (stats)
-		ct_buf_add(out, "  %-88s  %s", "out-of-place statistics", "in-place statistics");
+	if (stats & CT_STATS_OUT)
+		ct_buf_add(out, "  %-88s", "out-of-place statistics");
+	if (stats & CT_STATS_IN)
+		ct_buf_add(out, "  %s", "in-place statistics");
 	for (int line = 0; line < 2; line++) {
 		static const char *const names[2][8] = {
 			{ "size", "count", "type", "redop", "root", "time", "algbw", "busbw" },
@@ -51,8 +53,9 @@ void ct_table_head(struct ct_buf *out, bool stats)
 		ct_buf_add(out, "\n# %10s  %12s  %8s  %6s  %6s", w[0], w[1], w[2], w[3], w[4]);
 		for (int place = 0; place < 2; place++)
 			ct_buf_add(out, "  %7s  %6s  %6s  %6s", w[5], w[6], w[7], wrong);
-		for (int place = 0; stats && place < 2; place++)
-			stat_words(out, line == 0 ? stat_names : stat_units);
+		for (unsigned place = CT_STATS_OUT; place <= CT_STATS_IN; place <<= 1)
+			if (stats & place)
+				stat_words(out, line == 0 ? stat_names : stat_units);
 	}
 	ct_buf_add(out, "\n");
 }
@@ -108,7 +111,7 @@ static bool reduces(ct_coll coll)
 }
 
 void ct_table_row(struct ct_buf *out, const struct ct_result *outp, const struct ct_result *inp,
-	bool stats)
+	unsigned stats)
 {
 	const struct ct_result *any = outp != NULL ? outp : inp;
 	int root = any->test.coll == CT_BROADCAST ? (int)any->test.root : -1;
@@ -118,10 +121,10 @@ void ct_table_row(struct ct_buf *out, const struct ct_result *outp, const struct
 		reduces(any->test.coll) ? ct_op_name(any->test.op) : "none", root);
 	half(out, outp);
 	half(out, inp);
-	if (stats) {
+	if (stats & CT_STATS_OUT)
 		stats_of(out, outp);
+	if (stats & CT_STATS_IN)
 		stats_of(out, inp);
-	}
 	ct_buf_add(out, "\n");
 }
 

@@ -5,13 +5,16 @@
 
 #include "measure/measure.h"
 
-/* The two column lines. STATS: ours too. */
-void ct_table_head(struct ct_buf *out, bool stats);
+/* For which placements our statistics follow on the right. */
+enum { CT_STATS_OUT = 1, CT_STATS_IN = 2 };
+
+/* The two column lines; STATS: a mask of the above. */
+void ct_table_head(struct ct_buf *out, unsigned stats);
 
 /* One line: out-of-place and in-place result of one size; either may be NULL or not measured
  * (status not CT_OK), both not. */
 void ct_table_row(struct ct_buf *out, const struct ct_result *outp, const struct ct_result *inp,
-	bool stats);
+	unsigned stats);
 
 /* "# Out of bounds values : 0 OK" and "# Avg bus bandwidth    : 1.234". */
 void ct_table_foot(struct ct_buf *out, uint64_t wrong, double busbw_sum, size_t busbw_count);

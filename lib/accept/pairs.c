@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Stage pairs: first a tournament, in which all ranks meet in pairs at once, then pairs alone, the
- * slowest of the tournament first, as long as the budget lasts: only alone can one be named.
+ * Stage pairs: first a tournament, in which all ranks meet in pairs at once, then pairs alone, in
+ * random order as long as the budget lasts: only alone can one be named.
  */
 #include <stdio.h>
 #include <string.h>

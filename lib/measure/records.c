@@ -124,7 +124,6 @@ static ct_status add_line(struct ct_records *records, const char *text, size_t b
 ct_status ct_records_read(const char *path, bool growing, struct ct_records *records)
 {
 	struct ct_records r = { 0 };
-	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
 	char *text = NULL;
 	size_t bytes = 0, at = 0;
 	uint64_t line = 0;
@@ -137,11 +136,11 @@ ct_status ct_records_read(const char *path, bool growing, struct ct_records *rec
 		if (end == NULL) {
 			if (!growing)
 				status = ct_fail(CT_INVALID, "%s:%llu: the last line is cut off; "
-					"remove it or start in a new directory", name,
+					"remove it or start in a new directory", path,
 					(unsigned long long)line);
 			break;
 		}
-		status = add_line(&r, text + at, (size_t)(end - text) - at, name, line);
+		status = add_line(&r, text + at, (size_t)(end - text) - at, path, line);
 		at = (size_t)(end - text) + 1;
 	}
 	ct_free(text);
