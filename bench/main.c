@@ -11,6 +11,7 @@ static const struct ct_command commands[] = {
 	{ "accept", "measure in stages, judge against what is possible, advise", ct_accept_main, ct_accept_options },
 	{ "list", "backends, transports, algorithms, advice rules; why one is missing", ct_list_main, ct_list_options },
 	{ "view", "follow a running or finished result directory", ct_view_main, ct_view_options },
+	{ "compare", "two sets of results, size by size: faster, slower, same, not resolved", ct_compare_main, ct_compare_options },
 	{ NULL, NULL, NULL, NULL },
 };
 

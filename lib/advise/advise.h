@@ -100,4 +100,19 @@ enum { CT_LEAST_ROUNDS = 8 }; /* a side; fewer: nothing is claimed */
  * inside the 5 % is SAME: too small to be worth a setting. */
 enum ct_compare ct_compare(uint32_t na, uint32_t nb, double p, struct ct_ratio ratio);
 
+/* A candidate B against a candidate A at one point. A and B are borrowed and given; the rest is the
+ * answer. */
+struct ct_duel {
+	const struct ct_series *a, *b;
+	double p, effect;     /* Mann-Whitney, p adjusted by Holm; effect: chance that A takes longer */
+	struct ct_ratio gain; /* time of A / time of B, 95 % interval */
+	enum ct_compare result;
+};
+
+/* Judges N duels as one family for Holm. Those with fewer than 8 rounds a side claim nothing: their
+ * p is 1 and they do not count in the family. CT_NOMEM. */
+ct_status ct_duels_judge(struct ct_duel *duels, size_t n);
+
+#include "compare.h"
+
 #endif

@@ -2,6 +2,11 @@
 # advise: facts and results to findings.
 core_sources += \
 	lib/advise/advise.c lib/advise/advise.h \
+	lib/advise/compare.c lib/advise/compare.h \
+	lib/advise/differ.c \
+	lib/advise/duel.c \
 	lib/advise/host.c \
 	lib/advise/results.c \
-	lib/advise/rules.h
+	lib/advise/rules.h \
+	lib/advise/sides.c lib/advise/sides.h \
+	lib/advise/verdict.c

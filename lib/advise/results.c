@@ -8,32 +8,8 @@
 
 #include "rules.h"
 
-#define SAME_WITHIN 1.05
-#define SIGNIFICANT 0.05
-
-enum ct_compare ct_compare(uint32_t na, uint32_t nb, double p, struct ct_ratio ratio)
-{
-	if (na < CT_LEAST_ROUNDS || nb < CT_LEAST_ROUNDS)
-		return CT_COMPARE_FEW;
-	if (ratio.low >= 1 / SAME_WITHIN && ratio.high <= SAME_WITHIN)
-		return CT_COMPARE_SAME;
-	if (p < SIGNIFICANT && ratio.low > 1)
-		return CT_COMPARE_FASTER;
-	if (p < SIGNIFICANT && ratio.high < 1)
-		return CT_COMPARE_SLOWER;
-	return CT_COMPARE_UNRESOLVED;
-}
-
-/* A candidate against the reference at one size. */
-struct duel {
-	const struct ct_series *a, *b;
-	double p, effect; /* p adjusted */
-	struct ct_ratio gain;
-	enum ct_compare result;
-};
-
 struct duels {
-	struct duel *list;
+	struct ct_duel *list;
 	size_t n;
 };
 
@@ -51,36 +27,6 @@ static bool same_place(const struct ct_candidate *a, const struct ct_candidate *
 static bool stands_against(const struct ct_candidate *a, const struct ct_candidate *b, bool algos)
 {
 	return algos ? same_place(a, b) && !is_default(b) : !same_place(a, b) && is_default(b);
-}
-
-static void fight(struct duel *d)
-{
-	struct ct_mwu mwu =
-		ct_mann_whitney(d->a->round_ns, d->a->rounds, d->b->round_ns, d->b->rounds);
-
-	d->p = mwu.p;
-	d->effect = mwu.effect;
-	d->gain =
-		ct_ratio_interval(d->a->round_ns, d->a->rounds, d->b->round_ns, d->b->rounds, 0.95);
-}
-
-static ct_status judge(struct duels *duels)
-{
-	double *p = ct_alloc(duels->n, sizeof(*p));
-
-	if (p == NULL)
-		return CT_NOMEM;
-	for (size_t i = 0; i < duels->n; i++)
-		p[i] = duels->list[i].p;
-	ct_holm(p, duels->n);
-	for (size_t i = 0; i < duels->n; i++) {
-		struct duel *d = &duels->list[i];
-
-		d->p = p[i];
-		d->result = ct_compare(d->a->rounds, d->b->rounds, d->p, d->gain);
-	}
-	ct_free(p);
-	return CT_OK;
 }
 
 /* All of collective REF->coll against candidate REF->candidate; sizes ascend as in the series.
@@ -105,12 +51,10 @@ static ct_status duels_of(const struct ct_advise_in *in, const struct ct_series 
 			if (b->coll != a->coll || b->bytes != a->bytes || b->wrong > 0 ||
 			    !stands_against(&a->candidate, &b->candidate, algos))
 				continue;
-			d.list[d.n].a = a;
-			d.list[d.n].b = b;
-			fight(&d.list[d.n++]);
+			d.list[d.n++] = (struct ct_duel){ .a = a, .b = b };
 		}
 	}
-	s = judge(&d);
+	s = ct_duels_judge(d.list, d.n);
 	if (s == CT_OK)
 		*duels = d;
 	else
@@ -119,13 +63,13 @@ static ct_status duels_of(const struct ct_advise_in *in, const struct ct_series 
 }
 
 /* The fastest that beat the reference at the size of duel *I; NULL = none. *I moves behind. */
-static const struct duel *best_at(const struct duels *duels, size_t *i)
+static const struct ct_duel *best_at(const struct duels *duels, size_t *i)
 {
 	const struct ct_series *a = duels->list[*i].a;
-	const struct duel *best = NULL;
+	const struct ct_duel *best = NULL;
 
 	for (; *i < duels->n && duels->list[*i].a == a; ++*i) {
-		const struct duel *d = &duels->list[*i];
+		const struct ct_duel *d = &duels->list[*i];
 
 		if (d->result == CT_COMPARE_FASTER &&
 		    (best == NULL || d->gain.ratio > best->gain.ratio))
@@ -171,7 +115,7 @@ static uint64_t median_ns(const struct ct_series *s)
 
 /* One finding for a range of sizes; WEAKEST is the duel in it whose gain is least sure. */
 static ct_status report(const struct ct_advice_rule *rule, const struct ct_advise_in *in,
-			const struct duel *weakest, const uint64_t range[2],
+			const struct ct_duel *weakest, const uint64_t range[2],
 			struct ct_findings *out)
 {
 	struct ct_finding *f = ct_finding_add(out, rule);
@@ -203,13 +147,13 @@ static ct_status report(const struct ct_advice_rule *rule, const struct ct_advis
 static ct_status report_ranges(const struct ct_advice_rule *rule, const struct ct_advise_in *in,
 			       const struct duels *duels, struct ct_findings *out)
 {
-	const struct duel *weakest = NULL;
+	const struct ct_duel *weakest = NULL;
 	uint64_t range[2] = { 0, 0 };
 	ct_status s = CT_OK;
 	size_t i = 0;
 
 	while (s == CT_OK && i < duels->n) {
-		const struct duel *best = best_at(duels, &i);
+		const struct ct_duel *best = best_at(duels, &i);
 
 		if (weakest != NULL &&
 		    (best == NULL ||
