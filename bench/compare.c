@@ -230,7 +230,8 @@ static ct_status print(const struct ct_comparison *c, const char *verdict)
 		: "two runs, not measured in turns: what changed on the machine meanwhile counts too");
 	ct_buf_add(&out, "# A, B: time, the median over rounds; B/A: ratio of these times, above 1 where "
 		"B is slower; 95 %%: intervals\n# p: Wilcoxon-Mann-Whitney over rounds, Holm's correction "
-		"over all %zu points; eff: expected / measured time\n", c->npoints);
+		"over all points of %d rounds or more a side; eff: expected / measured time\n",
+		CT_LEAST_ROUNDS);
 	json_array_foreach(c->warnings, i, warning)
 		ct_buf_add(&out, "# warning: %s\n", json_string_value(warning));
 	for (i = 0; i < c->npoints; i = end) {

@@ -127,7 +127,8 @@ static void add_counter(struct ct_buf *out, const char *name, const struct tally
 	side = a > b ? CT_SIDE_A : CT_SIDE_B;
 	if (t->count[side] < 10 || high <= 2 * fmin(a, b))
 		return;
-	ct_buf_add(out, "%s%s A %.3g, B %.3g", out->used > 0 ? "; " : "", name, 1000 * a, 1000 * b);
+	ct_buf_add(out, "%s%s A %.*f, B %.*f", out->used > 0 ? "; " : "", name, high < 0.1 ? 1 : 0,
+		1000 * a, high < 0.1 ? 1 : 0, 1000 * b);
 }
 
 void ct_comparison_counters(const struct ct_comparison *c, size_t first, struct ct_buf *out)

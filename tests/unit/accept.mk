@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Tests of accept and of advise.
+# Tests of accept, of advise and of compare, which stands on it.
 unit_tests += \
 	tests/unit/test_accept_judge \
 	tests/unit/test_accept_run \
 	tests/unit/test_advise_alarms \
 	tests/unit/test_advise_compare \
 	tests/unit/test_advise_rules
-EXTRA_DIST += tests/fixtures/rounds40.jsonl
+shell_tests += tests/cli/compare_sets.t
+EXTRA_DIST += tests/fixtures/compare.txt tests/fixtures/rounds40.jsonl
