@@ -129,15 +129,23 @@ static void add_side(const struct ct_compare_side *s, struct ct_buf *out)
 	ct_buf_add(out, " %8s %-20s", ct_time_text(s->median_ns, median), both);
 }
 
-static void add_efficiency(const struct ct_compare_side *s, struct ct_buf *out)
+/* Expected time and efficiency of both sides. */
+static void add_expected(const struct ct_compared *p, struct ct_buf *out)
 {
-	if (s->expected)
-		ct_buf_add(out, " %5.0f%%", 100 * s->efficiency);
-	else
-		ct_buf_add(out, " %6s", "-");
+	char time[32];
+
+	for (int side = 0; side < CT_SIDES; side++) {
+		const struct ct_compare_side *s = p->side[side];
+
+		if (s->expected)
+			ct_buf_add(out, " %8s %3.0f%%", ct_time_text(s->expected_ns, time),
+				100 * s->efficiency);
+		else
+			ct_buf_add(out, " %8s %4s", "-", "-");
+	}
 }
 
-static void add_point(const struct ct_compared *p, struct ct_buf *out)
+static void add_point(const struct ct_compared *p, bool expected, struct ct_buf *out)
 {
 	char size[32], both[48], result[64];
 
@@ -152,8 +160,8 @@ static void add_point(const struct ct_compared *p, struct ct_buf *out)
 		ct_buf_add(out, " %8s", "-");
 	else
 		ct_buf_add(out, " %8.2g", p->p);
-	add_efficiency(p->side[CT_SIDE_A], out);
-	add_efficiency(p->side[CT_SIDE_B], out);
+	if (expected)
+		add_expected(p, out);
 	ct_buf_add(out, "  %s\n", ct_compared_text(p, result));
 }
 
@@ -171,14 +179,18 @@ static void add_block(const struct ct_comparison *c, size_t first, size_t end, s
 {
 	struct ct_buf counters = ct_buf_make(4096);
 	const struct ct_compared *p = &c->points[first];
+	bool expected = false;
 	char title[400];
 
+	for (size_t i = first; i < end; i++)
+		expected |= c->points[i].side[CT_SIDE_A]->expected ||
+			c->points[i].side[CT_SIDE_B]->expected;
 	ct_buf_add(out, "#\n# %s; rounds: A %u, B %u\n", ct_compared_title(p, title),
 		p->side[CT_SIDE_A]->series.rounds, p->side[CT_SIDE_B]->series.rounds);
-	ct_buf_add(out, "#%9s %8s %-20s %8s %-20s %7s %-16s %8s %6s %6s  %s\n", "size", "A", "95 %", "B",
-		"95 %", "B/A", "95 %", "p", "eff A", "eff B", "B is");
+	ct_buf_add(out, "#%9s %8s %-20s %8s %-20s %7s %-16s %8s%s  %s\n", "size", "A", "95 %", "B",
+		"95 %", "B/A", "95 %", "p", expected ? "    exp A  eff    exp B  eff" : "", "B is");
 	for (size_t i = first; i < end; i++)
-		add_point(&c->points[i], out);
+		add_point(&c->points[i], expected, out);
 	ct_comparison_crossovers(c, first, add_crossover, out);
 	ct_comparison_counters(c, first, &counters);
 	if (counters.used > 0)
@@ -230,7 +242,7 @@ static ct_status print(const struct ct_comparison *c, const char *verdict)
 		: "two runs, not measured in turns: what changed on the machine meanwhile counts too");
 	ct_buf_add(&out, "# A, B: time, the median over rounds; B/A: ratio of these times, above 1 where "
 		"B is slower; 95 %%: intervals\n# p: Wilcoxon-Mann-Whitney over rounds, Holm's correction "
-		"over all points of %d rounds or more a side; eff: expected / measured time\n",
+		"over all points of %d rounds or more a side; exp, eff: expected time, and it / measured\n",
 		CT_LEAST_ROUNDS);
 	json_array_foreach(c->warnings, i, warning)
 		ct_buf_add(&out, "# warning: %s\n", json_string_value(warning));

@@ -369,6 +369,36 @@ static void one_side_only(void **state)
 	ct_comparison_free(&c);
 }
 
+/* Points are the same only if all of the key is; then they stand in the order of keys. */
+static void keys(void **state)
+{
+	struct ct_comparison c;
+	char text[160];
+
+	(void)state;
+	for (int side = 0; side < CT_SIDES; side++)
+		for (int i = 7; i-- > 0;)
+			add(&sets[side], 8, 0, 1000);
+	sets[1].list[0].bytes = 16;
+	sets[1].list[1].test.in_place = sets[0].list[1].test.in_place = true;
+	sets[1].list[2].nranks = 3;
+	sets[1].list[3].test.type = CT_DOUBLE;
+	sets[1].list[4].test.op = CT_MAX;
+	sets[1].list[5].test.coll = CT_BARRIER;
+	sets[1].list[6].test.coll = sets[0].list[6].test.coll = CT_P2P_ONEWAY;
+	sets[1].list[6].pairs = sets[0].list[6].pairs = 1;
+	compare(&c);
+	assert_int_equal(c.npoints, 2);
+	assert_string_equal(ct_compare_key_text(&c.points[0].side[0]->key, text),
+		"allreduce float sum, in place, 2 ranks");
+	assert_string_equal(ct_compare_key_text(&c.points[1].side[0]->key, text),
+		"p2p_oneway float, 2 ranks, 1 pair");
+	assert_false(ct_comparison_joined(&c, 0));
+	assert_int_equal(c.nalone, 6);
+	assert_string_equal(ct_compare_key_text(&c.alone[5].point->key, text), "barrier, 2 ranks");
+	ct_comparison_free(&c);
+}
+
 static void wrong_data(void **state)
 {
 	struct ct_comparison c;
@@ -472,7 +502,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ratios), TEST(critical_value), TEST(few_rounds), TEST(family), TEST(little_slower),
 		TEST(not_resolved), TEST(crossovers), TEST(warnings), TEST(candidates),
-		TEST(one_side_only), TEST(wrong_data), TEST(twice), TEST(counters), TEST(expected),
+		TEST(one_side_only), TEST(keys), TEST(wrong_data), TEST(twice), TEST(counters), TEST(expected),
 		TEST(torture),
 	};
 
