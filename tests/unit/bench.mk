@@ -21,5 +21,6 @@ mpirun_tests += \
 EXTRA_DIST += tests/mpirun/ranks.sh \
 	tests/golden/allreduce-0.jsonl tests/golden/allreduce-1.jsonl \
 	tests/golden/help.txt tests/golden/help-accept.txt tests/golden/help-bench.txt \
-	tests/golden/help-list.txt tests/golden/help-topo.txt tests/golden/help-view.txt \
+	tests/golden/help-compare.txt tests/golden/help-list.txt tests/golden/help-topo.txt \
+	tests/golden/help-view.txt \
 	tests/golden/replay.csv tests/golden/replay.txt
