@@ -242,7 +242,7 @@ static ct_status print(const struct ct_comparison *c, const char *verdict)
 		: "two runs, not measured in turns: what changed on the machine meanwhile counts too");
 	ct_buf_add(&out, "# A, B: time, the median over rounds; B/A: ratio of these times, above 1 where "
 		"B is slower; 95 %%: intervals\n# p: Wilcoxon-Mann-Whitney over rounds, Holm's correction "
-		"over all points of %d rounds or more a side; exp, eff: expected time, and it / measured\n",
+		"over all points of a collective with %d rounds or more; exp, eff: expected time, and it / measured\n",
 		CT_LEAST_ROUNDS);
 	json_array_foreach(c->warnings, i, warning)
 		ct_buf_add(&out, "# warning: %s\n", json_string_value(warning));

@@ -167,7 +167,21 @@ static void settle(struct ct_compared *p, const struct ct_duel *d)
 	p->result = d->result;
 }
 
-/* All points are one family; wrong data have no time that counts. */
+/* All points of one collective are one family: DUELS are in the order of keys. */
+static ct_status judge_families(struct ct_duel *duels, size_t n)
+{
+	ct_status status = CT_OK;
+	size_t end;
+
+	for (size_t i = 0; i < n && status == CT_OK; i = end) {
+		for (end = i + 1; end < n && duels[end].a->coll == duels[i].a->coll; end++)
+			continue;
+		status = ct_duels_judge(&duels[i], end - i);
+	}
+	return status;
+}
+
+/* Wrong data have no time that counts. */
 static ct_status judge(struct ct_comparison *c)
 {
 	struct ct_duel *duels = ct_alloc(c->npoints + 1, sizeof(*duels));
@@ -189,7 +203,7 @@ static ct_status judge(struct ct_comparison *c)
 			duels[n++] = (struct ct_duel){ .a = &p->side[CT_SIDE_A]->series,
 				.b = &p->side[CT_SIDE_B]->series };
 	}
-	status = ct_duels_judge(duels, n);
+	status = judge_families(duels, n);
 	n = 0;
 	for (size_t i = 0; status == CT_OK && i < c->npoints; i++)
 		if (!c->points[i].wrong[CT_SIDE_A] && !c->points[i].wrong[CT_SIDE_B])

@@ -72,8 +72,8 @@ struct ct_comparison {
 };
 
 /*
- * Matches the points of A and B and judges them, all of them as one family for Holm. Candidates:
- * where each side has exactly one for a collective, those two are compared, whatever they are (a
+ * Matches the points of A and B and judges them, all of one collective as one family for Holm.
+ * Candidates: where each side has exactly one for a collective, those two are compared, whatever they are (a
  * warning says when they differ); otherwise equal ones. A side's CANDIDATE ("native/tcp", as
  * ct_candidate_text() has it or its beginning) leaves only that one. Of several records of one
  * candidate, point and round the last counts (and a warning says so). Results that say

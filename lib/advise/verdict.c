@@ -114,6 +114,12 @@ struct tally {
 	double operations[CT_SIDES];
 };
 
+/* Three digits, and no exponent for large ones. */
+static void add_number(struct ct_buf *out, double v)
+{
+	ct_buf_add(out, v < 100 ? "%.3g" : "%.0f", v);
+}
+
 static void add_counter(struct ct_buf *out, const char *name, const struct tally *t)
 {
 	double a, b, high;
@@ -127,8 +133,10 @@ static void add_counter(struct ct_buf *out, const char *name, const struct tally
 	side = a > b ? CT_SIDE_A : CT_SIDE_B;
 	if (t->count[side] < 10 || high <= 2 * fmin(a, b))
 		return;
-	ct_buf_add(out, "%s%s A %.*f, B %.*f", out->used > 0 ? "; " : "", name, high < 0.1 ? 1 : 0,
-		1000 * a, high < 0.1 ? 1 : 0, 1000 * b);
+	ct_buf_add(out, "%s%s A ", out->used > 0 ? "; " : "", name);
+	add_number(out, 1000 * a);
+	ct_buf_add(out, ", B ");
+	add_number(out, 1000 * b);
 }
 
 void ct_comparison_counters(const struct ct_comparison *c, size_t first, struct ct_buf *out)

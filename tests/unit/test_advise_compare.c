@@ -186,7 +186,7 @@ static void few_rounds(void **state)
 	ct_comparison_free(&c);
 }
 
-/* The family of Holm is every point that can claim something, and only those. */
+/* The family of Holm is every point of a collective that can claim something, and only those. */
 static void family(void **state)
 {
 	struct ct_comparison c;
@@ -200,8 +200,15 @@ static void family(void **state)
 	}
 	series(&sets[0], 1 << 20, 2, 1000);
 	series(&sets[1], 1 << 20, 2, 9000);
+	for (int side = 0; side < CT_SIDES; side++) {
+		series(&sets[side], 8, 8, 1000 * (side + 1));
+		for (size_t i = sets[side].records.n - 8; i < sets[side].records.n; i++)
+			sets[side].list[i].test.coll = CT_BARRIER;
+	}
 	compare(&c);
-	assert_int_equal(c.npoints, 11);
+	assert_int_equal(c.npoints, 12);
+	assert_int_equal(c.points[11].side[0]->key.coll, CT_BARRIER);
+	assert_true(c.points[11].p > 1.5539e-4 && c.points[11].p < 1.5541e-4);
 	assert_true(c.points[0].p > 10 * 1.5539e-4 && c.points[0].p < 10 * 1.5541e-4);
 	assert_true(c.points[5].p == 1);
 	ct_comparison_free(&c);
