@@ -19,10 +19,11 @@ struct compare_settings {
 #define AT(field) offsetof(struct compare_settings, field)
 static const struct ct_option own_options[] = {
 	{ "a-candidate", 0, CT_OPT_TEXT, AT(a_candidate), NULL, 0, 0, NULL, "TEXT",
-		"of A, compare this candidate only, as \"native/shm\" or \"native/shm ring\"" },
+	  "of A, compare this candidate only, as \"native/shm\" or \"native/shm ring\"" },
 	{ "b-candidate", 0, CT_OPT_TEXT, AT(b_candidate), NULL, 0, 0, NULL, "TEXT",
-		"of B, compare this candidate only" },
-	{ "json", 0, CT_OPT_TEXT, AT(json), NULL, 0, 0, NULL, "FILE", "write the comparison as JSON" },
+	  "of B, compare this candidate only" },
+	{ "json", 0, CT_OPT_TEXT, AT(json), NULL, 0, 0, NULL, "FILE",
+	  "write the comparison as JSON" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
 };
 #undef AT
@@ -32,16 +33,20 @@ const struct ct_option *const ct_compare_options[] = { own_options, NULL };
 static const struct ct_cli cli = {
 	.command = "compare",
 	.args = "A B",
-	.text = "Compare two result directories (--out) or files of records (--json of bench): is B "
-		"slower or faster than A, at which sizes, and how sure is that. Both need at least 8 "
-		"rounds. Exit status 0: B is the same or faster at every point; 1: B is slower by more "
-		"than 5 %, or has wrong data, at some point; 5: no such point, but some are not resolved.",
+	.text = "Compare two result directories (--out) or files of records (--json of bench): is "
+		"B "
+		"slower or faster than A, at which sizes, and how sure is that. Both need at least "
+		"8 "
+		"rounds. Exit status 0: B is the same or faster at every point; 1: B is slower by "
+		"more "
+		"than 5 %, or has wrong data, at some point; 5: no such point, but some are not "
+		"resolved.",
 	.lists = ct_compare_options,
 	.min_words = 2,
 	.max_words = 2,
 };
 
-/* ---- in ----------------------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------------------------- */
 
 /* The state of a result directory; the empty text without a run.json. */
 static ct_status read_state(const char *dir, char state[STATE_ROOM])
@@ -70,31 +75,24 @@ static ct_status read_state(const char *dir, char state[STATE_ROOM])
 static ct_status read_side(const char *name, struct ct_records *records, char state[STATE_ROOM])
 {
 	char path[PATH_ROOM];
-	const char *slash;
 	struct stat st;
 	bool directory = stat(name, &st) == 0 && S_ISDIR(st.st_mode);
 	ct_status status = CT_OK;
 
 	state[0] = '\0';
 	if ((size_t)snprintf(path, sizeof(path), "%s%s", name, directory ? "/points.jsonl" : "") >=
-		sizeof(path))
+	    sizeof(path))
 		return ct_fail(CT_INVALID, "a path of more than %d bytes", PATH_ROOM - 1);
 	if (directory)
 		status = read_state(name, state);
 	if (status == CT_OK)
 		status = ct_records_read(path, false, records);
-	else
-		return status;
-	slash = strrchr(path, '/');
-	/* The reader names the file without its directory, and A and B may both be points.jsonl. */
-	if (status == CT_INVALID && slash != NULL && strncmp(ct_why(), path, strlen(path)) != 0)
-		return ct_fail(status, "%.*s/%s", (int)(slash - path), path, ct_why());
 	if (status == CT_OK && records->n == 0)
 		return ct_fail(CT_INVALID, "%s: no points in it", path);
 	return status;
 }
 
-/* ---- out: text ------------------------------------------------------------------------------------ */
+/* ---- out: text ------------------------------------------------------------------------------ */
 
 static void add_clean(struct ct_buf *out, const char *text)
 {
@@ -115,7 +113,7 @@ static void add_source(const struct ct_comparison *c, int side, struct ct_buf *o
 	ct_buf_add(out, ": ");
 	add_clean(out, command != NULL ? command : "?");
 	ct_buf_add(out, ", %lld ranks, started ",
-		(long long)json_integer_value(json_object_get(environment, "nranks")));
+		   (long long)json_integer_value(json_object_get(environment, "nranks")));
 	add_clean(out, started != NULL ? started : "?");
 	ct_buf_add(out, "\n");
 }
@@ -125,7 +123,7 @@ static void add_side(const struct ct_compare_side *s, struct ct_buf *out)
 	char median[32], low[32], high[32], both[80];
 
 	snprintf(both, sizeof(both), "[%s, %s]", ct_time_text(s->low_ns, low),
-		ct_time_text(s->high_ns, high));
+		 ct_time_text(s->high_ns, high));
 	ct_buf_add(out, " %8s %-20s", ct_time_text(s->median_ns, median), both);
 }
 
@@ -139,7 +137,7 @@ static void add_expected(const struct ct_compared *p, struct ct_buf *out)
 
 		if (s->expected)
 			ct_buf_add(out, " %8s %3.0f%%", ct_time_text(s->expected_ns, time),
-				100 * s->efficiency);
+				   100 * s->efficiency);
 		else
 			ct_buf_add(out, " %8s %4s", "-", "-");
 	}
@@ -171,8 +169,8 @@ static void add_crossover(void *arg, const struct ct_compared *from, const struc
 	char low[32], high[32];
 
 	ct_buf_add(arg, "# crossover: %c is faster up to %s, %c from %s on\n", b_first ? 'B' : 'A',
-		ct_size_text(from->side[CT_SIDE_A]->key.bytes, low), b_first ? 'A' : 'B',
-		ct_size_text(to->side[CT_SIDE_A]->key.bytes, high));
+		   ct_size_text(from->side[CT_SIDE_A]->key.bytes, low), b_first ? 'A' : 'B',
+		   ct_size_text(to->side[CT_SIDE_A]->key.bytes, high));
 }
 
 static void add_block(const struct ct_comparison *c, size_t first, size_t end, struct ct_buf *out)
@@ -184,11 +182,12 @@ static void add_block(const struct ct_comparison *c, size_t first, size_t end, s
 
 	for (size_t i = first; i < end; i++)
 		expected |= c->points[i].side[CT_SIDE_A]->expected ||
-			c->points[i].side[CT_SIDE_B]->expected;
+			    c->points[i].side[CT_SIDE_B]->expected;
 	ct_buf_add(out, "#\n# %s; rounds: A %u, B %u\n", ct_compared_title(p, title),
-		p->side[CT_SIDE_A]->series.rounds, p->side[CT_SIDE_B]->series.rounds);
+		   p->side[CT_SIDE_A]->series.rounds, p->side[CT_SIDE_B]->series.rounds);
 	ct_buf_add(out, "#%9s %8s %-20s %8s %-20s %7s %-16s %8s%s  %s\n", "size", "A", "95 %", "B",
-		"95 %", "B/A", "95 %", "p", expected ? "    exp A  eff    exp B  eff" : "", "B is");
+		   "95 %", "B/A", "95 %", "p", expected ? "    exp A  eff    exp B  eff" : "",
+		   "B is");
 	for (size_t i = first; i < end; i++)
 		add_point(&c->points[i], expected, out);
 	ct_comparison_crossovers(c, first, add_crossover, out);
@@ -212,9 +211,10 @@ static void add_alone(const struct ct_comparison *c, struct ct_buf *out)
 			ct_compare_key_text(&last->point->key, before);
 		ct_compare_key_text(&a->point->key, key);
 		if (last == NULL || last->side != a->side || strcmp(before, key) != 0 ||
-			last->point->candidate != a->point->candidate)
-			ct_buf_add(out, "%s# only in %c: %s: %s:", last == NULL ? "#\n" : "\n", "AB"[a->side],
-				key, ct_candidate_text(&a->point->series.candidate, name));
+		    last->point->candidate != a->point->candidate)
+			ct_buf_add(out, "%s# only in %c: %s: %s:", last == NULL ? "#\n" : "\n",
+				   "AB"[a->side], key,
+				   ct_candidate_text(&a->point->series.candidate, name));
 		ct_buf_add(out, " %s", ct_size_text(a->point->key.bytes, size));
 		last = a;
 	}
@@ -225,7 +225,7 @@ static void add_alone(const struct ct_comparison *c, struct ct_buf *out)
 static bool one_run(const struct ct_comparison *c)
 {
 	return json_equal(c->in[CT_SIDE_A].records->environment,
-		c->in[CT_SIDE_B].records->environment);
+			  c->in[CT_SIDE_B].records->environment);
 }
 
 static ct_status print(const struct ct_comparison *c, const char *verdict)
@@ -238,12 +238,17 @@ static ct_status print(const struct ct_comparison *c, const char *verdict)
 	ct_buf_add(&out, "# colltune compare: two sets of results\n");
 	add_source(c, CT_SIDE_A, &out);
 	add_source(c, CT_SIDE_B, &out);
-	ct_buf_add(&out, "# %s\n", one_run(c) ? "one run, its candidates measured in turns"
-		: "two runs, not measured in turns: what changed on the machine meanwhile counts too");
-	ct_buf_add(&out, "# A, B: time, the median over rounds; B/A: ratio of these times, above 1 where "
-		"B is slower; 95 %%: intervals\n# p: Wilcoxon-Mann-Whitney over rounds, Holm's correction "
-		"over all points of a collective with %d rounds or more; exp, eff: expected time, and it / measured\n",
-		CT_LEAST_ROUNDS);
+	ct_buf_add(&out, "# %s\n",
+		   one_run(c) ? "one run, its candidates measured in turns"
+			      : "two runs, not measured in turns: what changed on the machine "
+				"meanwhile counts too");
+	ct_buf_add(&out,
+		   "# A, B: time, the median over rounds; B/A: ratio of these times, above 1 where "
+		   "B is slower; 95 %%: intervals\n# p: Wilcoxon-Mann-Whitney over rounds, Holm's "
+		   "correction "
+		   "over all points of a collective with %d rounds or more; exp, eff: expected "
+		   "time, and it / measured\n",
+		   CT_LEAST_ROUNDS);
 	json_array_foreach(c->warnings, i, warning)
 		ct_buf_add(&out, "# warning: %s\n", json_string_value(warning));
 	for (i = 0; i < c->npoints; i = end) {
@@ -260,7 +265,7 @@ static ct_status print(const struct ct_comparison *c, const char *verdict)
 	return status;
 }
 
-/* ---- out: JSON ------------------------------------------------------------------------------------ */
+/* ---- out: JSON ------------------------------------------------------------------------------ */
 
 static json_t *real(double v)
 {
@@ -272,24 +277,26 @@ static json_t *side_record(const struct ct_compare_side *s)
 	const struct ct_counters *n = &s->counters;
 	char name[96];
 
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
-		"candidate", ct_candidate_text(&s->series.candidate, name),
-		"rounds", (json_int_t)s->series.rounds, "median_ns", (json_int_t)s->median_ns,
-		"low_ns", (json_int_t)s->low_ns, "high_ns", (json_int_t)s->high_ns,
-		"expected_ns", s->expected ? json_integer((json_int_t)s->expected_ns) : json_null(),
-		"efficiency", s->expected ? real(s->efficiency) : json_null(),
-		"wrong", (json_int_t)s->series.wrong, "operations", (json_int_t)s->operations, "counters",
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
+		"candidate", ct_candidate_text(&s->series.candidate, name), "rounds",
+		(json_int_t)s->series.rounds, "median_ns", (json_int_t)s->median_ns, "low_ns",
+		(json_int_t)s->low_ns, "high_ns", (json_int_t)s->high_ns, "expected_ns",
+		s->expected ? json_integer((json_int_t)s->expected_ns) : json_null(), "efficiency",
+		s->expected ? real(s->efficiency) : json_null(), "wrong",
+		(json_int_t)s->series.wrong, "operations", (json_int_t)s->operations, "counters",
 		"rx_bytes", (json_int_t)n->rx_bytes, "tx_bytes", (json_int_t)n->tx_bytes,
 		"retransmits", (json_int_t)n->retransmits, "switches", (json_int_t)n->switches,
-		"forced_switches", (json_int_t)n->forced_switches,
-		"page_faults", (json_int_t)n->page_faults);
+		"forced_switches", (json_int_t)n->forced_switches, "page_faults",
+		(json_int_t)n->page_faults);
 }
 
 static json_t *key_record(const struct ct_compare_key *k)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:I}", "coll", ct_coll_name(k->coll), "type",
-		ct_type_name(k->type), "op", ct_op_name(k->op), "nranks", (json_int_t)k->nranks,
-		"pairs", (json_int_t)k->pairs, "in_place", (int)k->in_place, "bytes", (json_int_t)k->bytes);
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:I}", "coll", ct_coll_name(k->coll),
+			 "type", ct_type_name(k->type), "op", ct_op_name(k->op), "nranks",
+			 (json_int_t)k->nranks, "pairs", (json_int_t)k->pairs, "in_place",
+			 (int)k->in_place, "bytes", (json_int_t)k->bytes);
 }
 
 static json_t *point_record(const struct ct_compared *p)
@@ -297,11 +304,14 @@ static json_t *point_record(const struct ct_compared *p)
 	json_t *record = key_record(&p->side[CT_SIDE_A]->key);
 	char result[64];
 
-	if (json_object_update_new(record, json_pack("{s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:s, s:b}",
-		"a", side_record(p->side[CT_SIDE_A]), "b", side_record(p->side[CT_SIDE_B]),
-		"ratio", "ratio", real(p->ratio.ratio), "low", real(p->ratio.low), "high",
-		real(p->ratio.high), "p", real(p->p), "effect", real(p->effect), "result",
-		ct_compared_text(p, result), "worse", (int)ct_compared_worse(p))) == 0)
+	if (json_object_update_new(record,
+				   json_pack("{s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:s, s:b}",
+					     "a", side_record(p->side[CT_SIDE_A]), "b",
+					     side_record(p->side[CT_SIDE_B]), "ratio", "ratio",
+					     real(p->ratio.ratio), "low", real(p->ratio.low),
+					     "high", real(p->ratio.high), "p", real(p->p), "effect",
+					     real(p->effect), "result", ct_compared_text(p, result),
+					     "worse", (int)ct_compared_worse(p))) == 0)
 		return record;
 	json_decref(record);
 	return NULL;
@@ -311,8 +321,9 @@ static json_t *alone_record(const struct ct_compare_alone *a)
 {
 	json_t *record = key_record(&a->point->key);
 
-	if (json_object_update_new(record, json_pack("{s:s, s:o}", "side",
-		a->side == CT_SIDE_A ? "a" : "b", "point", side_record(a->point))) == 0)
+	if (json_object_update_new(record,
+				   json_pack("{s:s, s:o}", "side", a->side == CT_SIDE_A ? "a" : "b",
+					     "point", side_record(a->point))) == 0)
 		return record;
 	json_decref(record);
 	return NULL;
@@ -338,9 +349,9 @@ static ct_status save(const struct ct_comparison *c, const char *verdict, const 
 	for (size_t i = 0; i < c->nalone && good; i++)
 		good = json_array_append_new(alone, alone_record(&c->alone[i])) == 0;
 	all = json_pack("{s:s, s:o, s:o, s:O, s:O, s:O, s:s, s:s}", "schema", "colltune-compare/1",
-		"a", source_record(&c->in[CT_SIDE_A]), "b", source_record(&c->in[CT_SIDE_B]),
-		"warnings", c->warnings, "points", points, "alone", alone,
-		"end", ends[ct_comparison_end(c)], "verdict", verdict);
+			"a", source_record(&c->in[CT_SIDE_A]), "b",
+			source_record(&c->in[CT_SIDE_B]), "warnings", c->warnings, "points", points,
+			"alone", alone, "end", ends[ct_comparison_end(c)], "verdict", verdict);
 	if (good && all != NULL)
 		status = ct_json_save(all, path, 0644);
 	else
@@ -351,7 +362,7 @@ static ct_status save(const struct ct_comparison *c, const char *verdict, const 
 	return status;
 }
 
-/* ---- the command ----------------------------------------------------------------------------------- */
+/* ---- the command ---------------------------------------------------------------------------- */
 
 static ct_status report(const struct ct_comparison *c, const char *json)
 {
@@ -388,8 +399,9 @@ static int compare(const struct compare_settings *settings, const char *const *w
 
 	for (int side = 0; side < CT_SIDES && status == CT_OK; side++) {
 		status = read_side(words[side], &records[side], state[side]);
-		in[side] = (struct ct_compare_in){ words[side], state[side][0] != '\0' ? state[side] : NULL,
-			&records[side], chosen[side] };
+		in[side] = (struct ct_compare_in){ words[side],
+						   state[side][0] != '\0' ? state[side] : NULL,
+						   &records[side], chosen[side] };
 	}
 	if (status == CT_OK)
 		status = ct_comparison_make(in, &comparison);

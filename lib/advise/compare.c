@@ -8,7 +8,7 @@
 
 #define BEYOND 1.05 /* the ratio from which slower is a regression; see ct_compare() */
 
-/* ---- choosing a candidate -------------------------------------------------------------------- */
+/* ---- choosing a candidate ------------------------------------------------------------------- */
 
 /* Is WORD TEXT, or its beginning up to a blank or a slash? */
 static bool begins(const char *text, const char *word)
@@ -19,16 +19,17 @@ static bool begins(const char *text, const char *word)
 }
 
 static ct_status no_choice(const struct ct_compare_cast *cast, int side, const char *word,
-	const char *what)
+			   const char *what)
 {
 	struct ct_buf known = ct_buf_make(300);
 	char text[96];
 	ct_status status;
 
 	for (size_t i = 0; i < cast->n; i++)
-		ct_buf_add(&known, "%s%s", i > 0 ? ", " : "", ct_candidate_text(cast->list[i], text));
-	status = ct_fail(CT_INVALID, "--%c-candidate: %s \"%s\"; there %s %s", "ab"[side], what, word,
-		cast->n == 1 ? "is" : "are", known.used > 0 ? known.text : "none");
+		ct_buf_add(&known, "%s%s", i > 0 ? ", " : "",
+			   ct_candidate_text(cast->list[i], text));
+	status = ct_fail(CT_INVALID, "--%c-candidate: %s \"%s\"; there %s %s", "ab"[side], what,
+			 word, cast -> n == 1 ? "is" : "are", known.used > 0 ? known.text : "none");
 	ct_buf_free(&known);
 	return status;
 }
@@ -66,12 +67,12 @@ static ct_status choose(const struct ct_compare_in *in, int side, const struct c
 	*only = exact != NULL ? exact : dflts == 1 ? dflt : somes == 1 ? some : NULL;
 	if (*only == NULL)
 		status = no_choice(&cast, side, in->candidate,
-			somes == 0 ? "no candidate fits" : "several candidates fit");
+				   somes == 0 ? "no candidate fits" : "several candidates fit");
 	ct_free(cast.list);
 	return status;
 }
 
-/* ---- matching --------------------------------------------------------------------------------- */
+/* ---- matching ------------------------------------------------------------------------------- */
 
 /* The only candidate of collective COLL on SIDE; NULL: there are several, or none. */
 static const struct ct_candidate *only_one(const struct ct_comparison *c, int side, ct_coll coll)
@@ -102,9 +103,11 @@ static ct_status find_lonely(struct ct_comparison *c, bool lonely[CT_NCOLLS])
 
 		lonely[coll] = a != NULL && b != NULL;
 		if (lonely[coll] && !ct_candidate_same(a, b))
-			status = ct_compare_warn(c, "%s: different candidates are compared: A %s, B %s",
-				ct_coll_name((ct_coll)coll), ct_candidate_text(a, ta),
-				ct_candidate_text(b, tb));
+			status =
+				ct_compare_warn(c,
+						"%s: different candidates are compared: A %s, B %s",
+						ct_coll_name((ct_coll)coll),
+						ct_candidate_text(a, ta), ct_candidate_text(b, tb));
 	}
 	return status;
 }
@@ -116,7 +119,7 @@ static size_t partner(const struct ct_comparison *c, const struct ct_compare_sid
 		const struct ct_compare_side *b = &c->sides[CT_SIDE_B][i];
 
 		if (ct_compare_key_order(&s->key, &b->key, true) == 0 &&
-			(lonely || ct_candidate_same(&s->series.candidate, &b->series.candidate)))
+		    (lonely || ct_candidate_same(&s->series.candidate, &b->series.candidate)))
 			return i;
 	}
 	return SIZE_MAX;
@@ -156,12 +159,12 @@ free_taken:
 	return status;
 }
 
-/* ---- judging ---------------------------------------------------------------------------------- */
+/* ---- judging -------------------------------------------------------------------------------- */
 
 static void settle(struct ct_compared *p, const struct ct_duel *d)
 {
 	p->ratio = (struct ct_ratio){ 1 / d->gain.ratio, 1 / d->gain.high,
-		d->gain.low > 0 ? 1 / d->gain.low : INFINITY };
+				      d->gain.low > 0 ? 1 / d->gain.low : INFINITY };
 	p->p = d->p;
 	p->effect = d->effect;
 	p->result = d->result;
@@ -201,7 +204,7 @@ static ct_status judge(struct ct_comparison *c)
 		p->result = CT_COMPARE_UNRESOLVED;
 		if (!p->wrong[CT_SIDE_A] && !p->wrong[CT_SIDE_B])
 			duels[n++] = (struct ct_duel){ .a = &p->side[CT_SIDE_A]->series,
-				.b = &p->side[CT_SIDE_B]->series };
+						       .b = &p->side[CT_SIDE_B]->series };
 	}
 	status = judge_families(duels, n);
 	n = 0;
@@ -213,9 +216,10 @@ static ct_status judge(struct ct_comparison *c)
 }
 
 ct_status ct_comparison_make(const struct ct_compare_in in[CT_SIDES],
-	struct ct_comparison *comparison)
+			     struct ct_comparison *comparison)
 {
-	struct ct_comparison c = { .in = { in[CT_SIDE_A], in[CT_SIDE_B] }, .warnings = json_array() };
+	struct ct_comparison c = { .in = { in[CT_SIDE_A], in[CT_SIDE_B] },
+				   .warnings = json_array() };
 	size_t twice = 0;
 	ct_status status = c.warnings != NULL ? CT_OK : ct_fail(CT_NOMEM, "no memory for warnings");
 
@@ -226,8 +230,11 @@ ct_status ct_comparison_make(const struct ct_compare_in in[CT_SIDES],
 		if (status == CT_OK)
 			status = ct_compare_gather(&c, side, only, &twice);
 		if (status == CT_OK && twice > 0)
-			status = ct_compare_warn(&c, "%c: %zu records are there twice or more (the same "
-				"candidate, point and round); the last one counts", "AB"[side], twice);
+			status =
+				ct_compare_warn(&c,
+						"%c: %zu records are there twice or more (the same "
+						"candidate, point and round); the last one counts",
+						"AB"[side], twice);
 	}
 	if (status == CT_OK)
 		status = match(&c);
@@ -262,7 +269,8 @@ bool ct_comparison_joined(const struct ct_comparison *c, size_t i)
 		const struct ct_compare_side *a = c->points[i].side[side];
 		const struct ct_compare_side *b = c->points[i + 1].side[side];
 
-		if (a->candidate != b->candidate || ct_compare_key_order(&a->key, &b->key, false) != 0)
+		if (a->candidate != b->candidate ||
+		    ct_compare_key_order(&a->key, &b->key, false) != 0)
 			return false;
 	}
 	return true;
@@ -271,7 +279,7 @@ bool ct_comparison_joined(const struct ct_comparison *c, size_t i)
 bool ct_compared_worse(const struct ct_compared *point)
 {
 	return point->wrong[CT_SIDE_B] ||
-		(point->result == CT_COMPARE_SLOWER && point->ratio.ratio > BEYOND);
+	       (point->result == CT_COMPARE_SLOWER && point->ratio.ratio > BEYOND);
 }
 
 enum ct_compare_end ct_comparison_end(const struct ct_comparison *c)

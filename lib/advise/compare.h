@@ -11,10 +11,10 @@ enum { CT_SIDE_A, CT_SIDE_B, CT_SIDES };
 
 /* One set of results. */
 struct ct_compare_in {
-	const char *name;                 /* as the user gave it, for messages */
-	const char *state;                /* of run.json; NULL = there is none */
+	const char *name;		  /* as the user gave it, for messages */
+	const char *state;		  /* of run.json; NULL = there is none */
 	const struct ct_records *records; /* borrowed as long as the comparison lives */
-	const char *candidate;            /* NULL = see ct_comparison_make() */
+	const char *candidate;		  /* NULL = see ct_comparison_make() */
 };
 
 /* What is compared: points of the two sides with the same are matched. */
@@ -31,15 +31,15 @@ struct ct_compare_key {
 struct ct_compare_side {
 	struct ct_compare_key key;
 	struct ct_series series; /* round_ns is the comparison's */
-	size_t candidate;        /* index of it among the side's */
+	size_t candidate;	 /* index of it among the side's */
 	/* Median of the rounds' medians and its 95 % order-statistic interval (least and most of
 	 * fewer than 6 rounds); of one round alone: that round's own. */
 	uint64_t median_ns, low_ns, high_ns;
 	bool expected;
-	uint64_t expected_ns; /* median over the rounds that have one */
-	double efficiency;    /* expected / measured */
-	struct ct_counters counters; /* summed over rounds */
-	uint64_t operations;         /* what they belong to: timed operations */
+	uint64_t expected_ns;		/* median over the rounds that have one */
+	double efficiency;		/* expected / measured */
+	struct ct_counters counters;	/* summed over rounds */
+	uint64_t operations;		/* what they belong to: timed operations */
 	bool oversubscribed, unchecked; /* in some round */
 	const char *library, *path;
 };
@@ -47,9 +47,9 @@ struct ct_compare_side {
 /* One point that both sides have. */
 struct ct_compared {
 	const struct ct_compare_side *side[CT_SIDES];
-	struct ct_ratio ratio; /* time of B / time of A, 95 % interval (0 … INFINITY: none) */
-	double p, effect;      /* see struct ct_duel */
-	bool wrong[CT_SIDES];  /* wrong data: then nothing is claimed about time */
+	struct ct_ratio ratio;	/* time of B / time of A, 95 % interval (0 … INFINITY: none) */
+	double p, effect;	/* see struct ct_duel */
+	bool wrong[CT_SIDES];	/* wrong data: then nothing is claimed about time */
 	enum ct_compare result; /* of B against A */
 };
 
@@ -61,9 +61,9 @@ struct ct_compare_alone {
 
 struct ct_comparison {
 	struct ct_compare_in in[CT_SIDES];
-	struct ct_compare_side *sides[CT_SIDES]; /* in the order of keys: collective … candidate, size */
+	struct ct_compare_side *sides[CT_SIDES]; /* in the order of keys, candidate, size */
 	size_t nsides[CT_SIDES];
-	double *rounds[CT_SIDES]; /* storage of the series */
+	double *rounds[CT_SIDES];   /* storage of the series */
 	struct ct_compared *points; /* in the order of keys: sizes of one block follow each other */
 	size_t npoints;
 	struct ct_compare_alone *alone;
@@ -73,14 +73,14 @@ struct ct_comparison {
 
 /*
  * Matches the points of A and B and judges them, all of one collective as one family for Holm.
- * Candidates: where each side has exactly one for a collective, those two are compared, whatever they are (a
- * warning says when they differ); otherwise equal ones. A side's CANDIDATE ("native/tcp", as
- * ct_candidate_text() has it or its beginning) leaves only that one. Of several records of one
- * candidate, point and round the last counts (and a warning says so). Results that say
- * "unsupported" are left out. CT_INVALID: no or several candidates fit CANDIDATE; CT_NOMEM. Free
- * with ct_comparison_free(). */
+ * Candidates: where each side has exactly one for a collective, those two are compared, whatever
+ * they are (a warning says when they differ); otherwise equal ones. A side's CANDIDATE
+ * ("native/tcp", as ct_candidate_text() has it or its beginning) leaves only that one. Of several
+ * records of one candidate, point and round the last counts (and a warning says so). Results that
+ * say "unsupported" are left out with a warning. CT_INVALID: no or several candidates fit
+ * CANDIDATE; CT_NOMEM. Free with ct_comparison_free(). */
 ct_status ct_comparison_make(const struct ct_compare_in in[CT_SIDES],
-	struct ct_comparison *comparison);
+			     struct ct_comparison *comparison);
 void ct_comparison_free(struct ct_comparison *comparison);
 
 /* Do points I and I + 1 belong to one block: same but for the size? */
@@ -105,14 +105,16 @@ const char *ct_compared_text(const struct ct_compared *point, char out[64]);
 /* "allreduce float sum, out of place, 2 ranks": the key without its size. */
 const char *ct_compare_key_text(const struct ct_compare_key *key, char out[160]);
 
-/* Its block: the key as above and the candidates; "…: native/shm default" or "…: A native/shm default,
- * B native/tcp default". */
+/* Its block: the key as above and the candidates; "…: native/shm default" or "…: A native/shm
+ * default, B native/tcp default". */
 const char *ct_compared_title(const struct ct_compared *point, char out[400]);
 
 /* Where the winner changes within the block that begins at point FIRST: calls EACH with the last
  * point that one won and the first that the other won; points between are undecided. */
 void ct_comparison_crossovers(const struct ct_comparison *c, size_t first,
-	void (*each)(void *arg, const struct ct_compared *from, const struct ct_compared *to), void *arg);
+			      void (*each)(void *arg, const struct ct_compared *from,
+					   const struct ct_compared *to),
+			      void *arg);
 
 /* Counters of the block that begins at FIRST which differ notably: more than twofold per operation,
  * and at least 10 on the higher side. One line of text for OUT, or nothing. */

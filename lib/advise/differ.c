@@ -21,9 +21,8 @@ ct_status ct_compare_warn(struct ct_comparison *c, const char *format, ...)
 	vsnprintf(raw, sizeof(raw), format, args);
 	va_end(args);
 	ct_text_clean(clean, sizeof(clean), raw);
-	json_array_foreach(c->warnings, i, old)
-		if (strcmp(json_string_value(old), clean) == 0)
-			return CT_OK;
+	json_array_foreach(c->warnings, i,
+			   old) if (strcmp(json_string_value(old), clean) == 0) return CT_OK;
 	if (json_array_append_new(c->warnings, json_string(clean)) != 0)
 		return ct_fail(CT_NOMEM, "no memory for warnings");
 	return CT_OK;
@@ -43,8 +42,9 @@ static const char *value_text(const json_t *v, char out[VALUE])
 		snprintf(out, VALUE, "%s", json_string_value(v));
 		return out;
 	}
-	text = v == NULL || json_is_null(v) ? NULL
-		: json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+	text = v == NULL || json_is_null(v)
+		       ? NULL
+		       : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
 	snprintf(out, VALUE, "%s", text != NULL ? text : "none");
 	free(text);
 	return out;
@@ -66,13 +66,14 @@ static const char *hosts_text(const json_t *hosts, char out[VALUE])
 	size_t i, used = 0;
 
 	out[0] = '\0';
-	json_array_foreach(hosts, i, host) {
+	json_array_foreach(hosts, i, host)
+	{
 		const char *name = json_string_value(json_object_get(host, "name"));
 
 		snprintf(out + used, VALUE - used, "%s%s with %lld ranks on %lld processors",
-			i > 0 ? ", " : "", name != NULL ? name : "?",
-			(long long)json_integer_value(json_object_get(host, "ranks")),
-			(long long)json_integer_value(json_object_get(host, "cpus")));
+			 i > 0 ? ", " : "", name != NULL ? name : "?",
+			 (long long)json_integer_value(json_object_get(host, "ranks")),
+			 (long long)json_integer_value(json_object_get(host, "cpus")));
 		used = strlen(out);
 	}
 	return out;
@@ -107,11 +108,12 @@ static ct_status differ_environment(struct ct_comparison *c)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && s == CT_OK; i++)
 		s = differ(c, rows[i].text, json_object_get(a, rows[i].key),
-			json_object_get(b, rows[i].key));
+			   json_object_get(b, rows[i].key));
 	if (s == CT_OK && json_is_true(json_object_get(a, "oversubscribed")) &&
-		json_is_true(json_object_get(b, "oversubscribed")))
-		s = ct_compare_warn(c, "both are oversubscribed (more ranks than processors): times tell "
-			"about the scheduler");
+	    json_is_true(json_object_get(b, "oversubscribed")))
+		s = ct_compare_warn(
+			c, "both are oversubscribed (more ranks than processors): times tell "
+			   "about the scheduler");
 	if (s == CT_OK)
 		s = differ_hosts(c, json_object_get(a, "hosts"), json_object_get(b, "hosts"));
 	return s;
@@ -120,8 +122,9 @@ static ct_status differ_environment(struct ct_comparison *c)
 /* Options that say where output goes, or that are told elsewhere. */
 static bool is_told(const char *name)
 {
-	static const char *const names[] = { "out", "resume", "json", "csv", "progress", "log",
-		"exit-style", "stats", "seed", "net-fault", NULL };
+	static const char *const names[] = { "out",	 "resume",    "json",	    "csv",
+					     "progress", "log",	      "exit-style", "stats",
+					     "seed",	 "net-fault", NULL };
 
 	for (size_t i = 0; names[i] != NULL; i++)
 		if (strcmp(names[i], name) == 0)
@@ -138,15 +141,35 @@ static ct_status differ_options(struct ct_comparison *c)
 	json_t *value;
 	ct_status s = CT_OK;
 
-	json_object_foreach(a, name, value) {
+	json_object_foreach(a, name, value)
+	{
 		snprintf(what, sizeof(what), "option --%s differs", name);
 		if (s == CT_OK && !is_told(name))
 			s = differ(c, what, value, json_object_get(b, name));
 	}
-	json_object_foreach(b, name, value) {
+	json_object_foreach(b, name, value)
+	{
 		snprintf(what, sizeof(what), "option --%s differs", name);
 		if (s == CT_OK && !is_told(name) && json_object_get(a, name) == NULL)
 			s = differ(c, what, NULL, value);
+	}
+	return s;
+}
+
+/* Candidates that could not be measured, and why. */
+static ct_status warn_of_unsupported(struct ct_comparison *c, int side)
+{
+	const struct ct_records *records = c->in[side].records;
+	char name[96];
+	ct_status s = CT_OK;
+
+	for (size_t i = 0; i < records->n && s == CT_OK; i++) {
+		const struct ct_result *r = &records->results[i];
+
+		if (r->status != CT_OK)
+			s = ct_compare_warn(c, "%c: %s was not measured by %s: %s", "AB"[side],
+					    ct_coll_name(r->test.coll),
+					    ct_candidate_text(&r->candidate, name), r -> why);
 	}
 	return s;
 }
@@ -162,11 +185,11 @@ static ct_status warn_of_side(struct ct_comparison *c, int side)
 	ct_status s = CT_OK;
 
 	if (json_is_string(fault))
-		s = ct_compare_warn(c, "%c: faults were injected on purpose: --net-fault %s", "AB"[side],
-			value_text(fault, text));
+		s = ct_compare_warn(c, "%c: faults were injected on purpose: --net-fault %s",
+				    "AB"[side], value_text(fault, text));
 	if (s == CT_OK && state != NULL && strcmp(state, "done") != 0)
 		s = ct_compare_warn(c, "%c: the run did not come to its end: its state is \"%s\"",
-			"AB"[side], state);
+				    "AB"[side], state);
 	for (size_t i = 0; i < c->npoints; i++) {
 		unchecked |= c->points[i].side[side]->unchecked;
 		oversubscribed |= c->points[i].side[side]->oversubscribed;
@@ -175,7 +198,7 @@ static ct_status warn_of_side(struct ct_comparison *c, int side)
 		s = ct_compare_warn(c, "%c: data were not verified at every point", "AB"[side]);
 	/* The environment speaks of the job; the points do when files were joined by hand. */
 	if (s == CT_OK && oversubscribed &&
-		!json_is_true(json_object_get(environment_of(c, side), "oversubscribed")))
+	    !json_is_true(json_object_get(environment_of(c, side), "oversubscribed")))
 		s = ct_compare_warn(c, "%c: some points are oversubscribed", "AB"[side]);
 	return s;
 }
@@ -197,10 +220,11 @@ static ct_status differ_points(struct ct_comparison *c)
 		ct_candidate_text(&a->series.candidate, name);
 		if (strcmp(a->library, b->library) != 0)
 			s = ct_compare_warn(c, "%s %s: library differs: A %s, B %s",
-				ct_coll_name(a->key.coll), name, a->library, b->library);
+					    ct_coll_name(a->key.coll), name, a->library,
+					    b->library);
 		if (s == CT_OK && strcmp(a->path, b->path) != 0)
 			s = ct_compare_warn(c, "%s %s: path differs: A %s, B %s",
-				ct_coll_name(a->key.coll), name, a->path, b->path);
+					    ct_coll_name(a->key.coll), name, a->path, b->path);
 	}
 	return s;
 }
@@ -213,6 +237,8 @@ ct_status ct_compare_differ(struct ct_comparison *c)
 		s = differ_options(c);
 	for (int side = 0; side < CT_SIDES && s == CT_OK; side++)
 		s = warn_of_side(c, side);
+	for (int side = 0; side < CT_SIDES && s == CT_OK; side++)
+		s = warn_of_unsupported(c, side);
 	if (s == CT_OK)
 		s = differ_points(c);
 	return s;

@@ -7,7 +7,8 @@
 
 ct_status ct_compare_cast_make(const struct ct_records *records, struct ct_compare_cast *cast)
 {
-	struct ct_compare_cast c = { ct_alloc(records->n > 0 ? records->n : 1, sizeof(*c.list)), 0 };
+	struct ct_compare_cast c = { ct_alloc(records->n > 0 ? records->n : 1, sizeof(*c.list)),
+				     0 };
 
 	if (c.list == NULL)
 		return CT_NOMEM;
@@ -28,10 +29,12 @@ ct_status ct_compare_cast_make(const struct ct_records *records, struct ct_compa
 
 int ct_compare_key_order(const struct ct_compare_key *a, const struct ct_compare_key *b, bool bytes)
 {
-	const uint64_t x[] = { a->coll, a->type, a->op, a->nranks, a->pairs, a->in_place,
-		bytes ? a->bytes : 0 };
-	const uint64_t y[] = { b->coll, b->type, b->op, b->nranks, b->pairs, b->in_place,
-		bytes ? b->bytes : 0 };
+	const uint64_t x[] = {
+		a->coll, a->type, a->op, a->nranks, a->pairs, a->in_place, bytes ? a->bytes : 0
+	};
+	const uint64_t y[] = {
+		b->coll, b->type, b->op, b->nranks, b->pairs, b->in_place, bytes ? b->bytes : 0
+	};
 
 	for (size_t i = 0; i < sizeof(x) / sizeof(x[0]); i++)
 		if (x[i] != y[i])
@@ -67,12 +70,17 @@ static int by_key(const void *a, const void *b)
 
 static struct ct_compare_key key_of(const struct ct_result *r)
 {
-	return (struct ct_compare_key){ .coll = r->test.coll, .type = r->test.type, .op = r->test.op,
-		.nranks = r->nranks, .pairs = r->pairs, .in_place = r->test.in_place, .bytes = r->bytes };
+	return (struct ct_compare_key){ .coll = r->test.coll,
+					.type = r->test.type,
+					.op = r->test.op,
+					.nranks = r->nranks,
+					.pairs = r->pairs,
+					.in_place = r->test.in_place,
+					.bytes = r->bytes };
 }
 
 static size_t collect(const struct ct_records *records, const struct ct_compare_cast *cast,
-	const struct ct_candidate *only, struct entry *list)
+		      const struct ct_candidate *only, struct entry *list)
 {
 	size_t n = 0;
 
@@ -100,7 +108,7 @@ static void add_counters(struct ct_counters *sum, const struct ct_counters *c)
 }
 
 static void summarize(struct ct_compare_side *s, const struct entry *last, uint64_t *medians,
-	uint64_t *expected, size_t nexpected)
+		      uint64_t *expected, size_t nexpected)
 {
 	struct ct_summary of_rounds = ct_summarize(medians, s->series.rounds);
 
@@ -121,7 +129,7 @@ static void summarize(struct ct_compare_side *s, const struct entry *last, uint6
 /* The series of entries FIRST … FIRST + N - 1, all of one candidate and point; ROUND_NS and SCRATCH
  * (2 * N) have room for them. Returns how many a later record of the same round replaced. */
 static size_t fill(const struct entry *first, size_t n, double *round_ns, uint64_t *scratch,
-	struct ct_compare_side *s)
+		   struct ct_compare_side *s)
 {
 	size_t twice = 0, nexpected = 0;
 
@@ -154,7 +162,7 @@ static size_t fill(const struct entry *first, size_t n, double *round_ns, uint64
 }
 
 ct_status ct_compare_gather(struct ct_comparison *c, int side, const struct ct_candidate *only,
-	size_t *twice)
+			    size_t *twice)
 {
 	const struct ct_records *records = c->in[side].records;
 	size_t room = records->n > 0 ? records->n : 1, n, end;
@@ -177,7 +185,7 @@ ct_status ct_compare_gather(struct ct_comparison *c, int side, const struct ct_c
 		for (end = i + 1; end < n && same_series(&list[i], &list[end]) == 0; end++)
 			continue;
 		*twice += fill(&list[i], end - i, c->rounds[side] + i, scratch,
-			&c->sides[side][c->nsides[side]++]);
+			       &c->sides[side][c->nsides[side]++]);
 	}
 free_scratch:
 	ct_free(cast.list);

@@ -15,19 +15,21 @@ struct ct_compare_cast {
  * Only candidate ONLY is kept if that is not NULL. *TWICE counts records that a later one
  * replaced. CT_NOMEM. */
 ct_status ct_compare_gather(struct ct_comparison *c, int side, const struct ct_candidate *only,
-	size_t *twice);
+			    size_t *twice);
 
 /* Every distinct candidate of RECORDS that measured something. CT_NOMEM. */
 ct_status ct_compare_cast_make(const struct ct_records *records, struct ct_compare_cast *cast);
 
 /* Order of keys: collective, type, operation, ranks, pairs, placement; then bytes if BYTES. */
-int ct_compare_key_order(const struct ct_compare_key *a, const struct ct_compare_key *b, bool bytes);
+int ct_compare_key_order(const struct ct_compare_key *a, const struct ct_compare_key *b,
+			 bool bytes);
 
 /* Adds one warning, cleaned. CT_NOMEM. */
 ct_status ct_compare_warn(struct ct_comparison *c, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Adds what the environments and the points of A and B say about differences in set-up. CT_NOMEM. */
+/* Adds what the environments and the points of A and B say about differences in set-up. CT_NOMEM.
+ */
 ct_status ct_compare_differ(struct ct_comparison *c);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "sides.h"
 
-/* ---- one point ---------------------------------------------------------------------------------- */
+/* ---- one point ------------------------------------------------------------------------------ */
 
 enum word { FASTER, SLOWER, LITTLE_SLOWER, SAME, UNRESOLVED, FEW, WRONG_A, WRONG_B, WRONG_BOTH };
 
@@ -37,14 +37,21 @@ static uint32_t fewest(const struct ct_compared *p)
 
 const char *ct_compared_text(const struct ct_compared *point, char out[64])
 {
-	static const char *const words[] = { "faster", "slower", "slower by less than 5 %", "same",
-		"not resolved", "", "wrong data in A", "wrong data in B", "wrong data in A and B" };
+	static const char *const words[] = { "faster",
+					     "slower",
+					     "slower by less than 5 %",
+					     "same",
+					     "not resolved",
+					     "",
+					     "wrong data in A",
+					     "wrong data in B",
+					     "wrong data in A and B" };
 	enum word w = word_of(point);
 	uint32_t n = fewest(point);
 
 	if (w == FEW)
 		snprintf(out, 64, "inconclusive: %u round%s, %d needed", n, n == 1 ? "" : "s",
-			CT_LEAST_ROUNDS);
+			 CT_LEAST_ROUNDS);
 	else
 		snprintf(out, 64, "%s", words[w]);
 	return out;
@@ -57,13 +64,18 @@ const char *ct_compare_key_text(const struct ct_compare_key *key, char out[160])
 	char pairs[32] = "";
 
 	if (p2p)
-		snprintf(pairs, sizeof(pairs), ", %u pair%s", key->pairs, key->pairs == 1 ? "" : "s");
+		snprintf(pairs, sizeof(pairs), ", %u pair%s", key->pairs,
+			 key->pairs == 1 ? "" : "s");
 	if (key->coll == CT_BARRIER)
 		snprintf(out, 160, "barrier, %u ranks", key->nranks);
 	else
 		snprintf(out, 160, "%s %s%s%s%s, %u ranks%s", ct_coll_name(key->coll),
-			ct_type_name(key->type), reduces ? " " : "", reduces ? ct_op_name(key->op) : "",
-			p2p ? "" : key->in_place ? ", in place" : ", out of place", key->nranks, pairs);
+			 ct_type_name(key->type), reduces ? " " : "",
+			 reduces ? ct_op_name(key->op) : "",
+			 p2p		 ? ""
+			 : key->in_place ? ", in place"
+					 : ", out of place",
+			 key->nranks, pairs);
 	return out;
 }
 
@@ -82,7 +94,7 @@ const char *ct_compared_title(const struct ct_compared *point, char out[400])
 	return out;
 }
 
-/* ---- one block ---------------------------------------------------------------------------------- */
+/* ---- one block ------------------------------------------------------------------------------ */
 
 static size_t block_end(const struct ct_comparison *c, size_t first)
 {
@@ -92,7 +104,9 @@ static size_t block_end(const struct ct_comparison *c, size_t first)
 }
 
 void ct_comparison_crossovers(const struct ct_comparison *c, size_t first,
-	void (*each)(void *arg, const struct ct_compared *from, const struct ct_compared *to), void *arg)
+			      void (*each)(void *arg, const struct ct_compared *from,
+					   const struct ct_compared *to),
+			      void *arg)
 {
 	const struct ct_compared *last = NULL;
 	size_t end = block_end(c, first);
@@ -101,7 +115,7 @@ void ct_comparison_crossovers(const struct ct_comparison *c, size_t first,
 		const struct ct_compared *p = &c->points[i];
 
 		if (p->wrong[CT_SIDE_A] || p->wrong[CT_SIDE_B] ||
-			(p->result != CT_COMPARE_FASTER && p->result != CT_COMPARE_SLOWER))
+		    (p->result != CT_COMPARE_FASTER && p->result != CT_COMPARE_SLOWER))
 			continue;
 		if (last != NULL && last->result != p->result)
 			each(arg, last, p);
@@ -163,7 +177,7 @@ void ct_comparison_counters(const struct ct_comparison *c, size_t first, struct 
 				const struct ct_compare_side *s = c->points[i].side[side];
 
 				t.count[side] += *(const uint64_t *)((const char *)&s->counters +
-					rows[k].offset);
+								     rows[k].offset);
 				t.operations[side] += (double)s->operations;
 			}
 		}
@@ -174,14 +188,20 @@ void ct_comparison_counters(const struct ct_comparison *c, size_t first, struct 
 	ct_buf_free(&list);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* Points FIRST … END - 1 have the same word. */
 static void add_run(const struct ct_comparison *c, size_t first, size_t end, struct ct_buf *out)
 {
-	static const char *const words[] = { "faster", "slower", "slower by less than 5 %",
-		"the same within 5 %", "not resolved", "inconclusive", "not comparable (wrong data in A)",
-		"wrong (data)", "not comparable (wrong data in both)" };
+	static const char *const words[] = { "faster",
+					     "slower",
+					     "slower by less than 5 %",
+					     "the same within 5 %",
+					     "not resolved",
+					     "inconclusive",
+					     "not comparable (wrong data in A)",
+					     "wrong (data)",
+					     "not comparable (wrong data in both)" };
 	enum word w = word_of(&c->points[first]);
 	double low = INFINITY, high = 0;
 	char from[32], to[32];
@@ -200,7 +220,8 @@ static void add_run(const struct ct_comparison *c, size_t first, size_t end, str
 			ct_buf_add(out, " from %s to %s", from, to);
 	}
 	if (w == FEW)
-		ct_buf_add(out, " (%u rounds, %d needed)", fewest(&c->points[first]), CT_LEAST_ROUNDS);
+		ct_buf_add(out, " (%u rounds, %d needed)", fewest(&c->points[first]),
+			   CT_LEAST_ROUNDS);
 	if (w > LITTLE_SLOWER)
 		return;
 	if (end - first == 1)
@@ -214,8 +235,8 @@ static void add_crossover(void *arg, const struct ct_compared *from, const struc
 	char low[32], high[32];
 
 	ct_buf_add(arg, "; the winner changes between %s and %s",
-		ct_size_text(from->side[CT_SIDE_A]->key.bytes, low),
-		ct_size_text(to->side[CT_SIDE_A]->key.bytes, high));
+		   ct_size_text(from->side[CT_SIDE_A]->key.bytes, low),
+		   ct_size_text(to->side[CT_SIDE_A]->key.bytes, high));
 }
 
 static void add_block(const struct ct_comparison *c, size_t first, struct ct_buf *out)
@@ -225,8 +246,10 @@ static void add_block(const struct ct_comparison *c, size_t first, struct ct_buf
 
 	ct_buf_add(out, "%s: B is ", ct_compared_title(&c->points[first], title));
 	for (size_t i = first; i < end; i = stop) {
-		for (stop = i + 1; stop < end && word_of(&c->points[stop]) == word_of(&c->points[i]) &&
-			(word_of(&c->points[i]) != FEW || fewest(&c->points[stop]) == fewest(&c->points[i]));)
+		for (stop = i + 1; stop < end &&
+				   word_of(&c->points[stop]) == word_of(&c->points[i]) &&
+				   (word_of(&c->points[i]) != FEW ||
+				    fewest(&c->points[stop]) == fewest(&c->points[i]));)
 			stop++;
 		ct_buf_add(out, "%s", i > first ? ", " : "");
 		add_run(c, i, stop, out);
@@ -249,14 +272,17 @@ static void add_sum(const struct ct_comparison *c, struct ct_buf *out)
 	if (c->npoints == 0)
 		ct_buf_add(out, "Nothing could be compared: no point is on both sides.");
 	else if (worse > 0)
-		ct_buf_add(out, "In all: a regression, B is worse than A at %zu of %zu points.", worse,
-			c->npoints);
+		ct_buf_add(out, "In all: a regression, B is worse than A at %zu of %zu points.",
+			   worse, c->npoints);
 	else if (open > 0)
-		ct_buf_add(out, "In all: no regression is shown, but %zu of %zu points are not resolved.",
+		ct_buf_add(
+			out,
+			"In all: no regression is shown, but %zu of %zu points are not resolved.",
 			open, c->npoints);
 	else
-		ct_buf_add(out, "In all: no regression, B is the same or faster at each of %zu points.",
-			c->npoints);
+		ct_buf_add(out,
+			   "In all: no regression, B is the same or faster at each of %zu points.",
+			   c->npoints);
 	if (worse > 0 && open > 0)
 		ct_buf_add(out, " Not resolved: %zu.", open);
 	if (few > 0)
@@ -272,8 +298,8 @@ void ct_comparison_verdict(const struct ct_comparison *c, struct ct_buf *out)
 	add_sum(c, out);
 	if (c->nalone > 0)
 		ct_buf_add(out, " %zu point%s that one side has alone %s not compared.", c->nalone,
-			c->nalone == 1 ? "" : "s", c->nalone == 1 ? "was" : "were");
+			   c->nalone == 1 ? "" : "s", c->nalone == 1 ? "was" : "were");
 	if (n > 0)
 		ct_buf_add(out, " Mind the %zu warning%s: what else differs may be the cause.", n,
-			n == 1 ? "" : "s");
+			   n == 1 ? "" : "s");
 }

@@ -28,6 +28,7 @@ const char *ct_candidate_text(const struct ct_candidate *c, char out[96])
 		used = strlen(out);
 		snprintf(out + used, 96 - used, " %s=%lld", c->knob_name[i], (long long)c->knob[i]);
 	}
+	ct_text_clean(out, 96, out); /* a character may have been cut in two */
 	return out;
 }
 

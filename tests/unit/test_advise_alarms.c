@@ -25,7 +25,7 @@ static double at_most(unsigned int k, unsigned int n, double p)
 
 	for (unsigned int i = 0; i <= k; i++)
 		sum += exp(lgamma(n + 1.0) - lgamma(i + 1.0) - lgamma(n - i + 1.0) + i * log(p) +
-			(n - i) * log1p(-p));
+			   (n - i) * log1p(-p));
 	return sum;
 }
 
@@ -52,7 +52,8 @@ static void clopper_pearson(unsigned int x, unsigned int n, double *low, double 
 	*high = x == n ? 1 : chance(x, n, 0.025);
 }
 
-/* 10 of 100: 0.0490 … 0.1762 (e.g. R's binom.test(10, 100)); 0 of 200: the rule 1 - 0.025^(1/200). */
+/* 10 of 100: 0.0490 … 0.1762 (e.g. R's binom.test(10, 100)); 0 of 200: the rule 1 - 0.025^(1/200).
+ */
 static void interval(void **state)
 {
 	double low, high;
@@ -89,7 +90,7 @@ static bool alarm_of(const struct ct_records *a, const struct ct_records *b, siz
 	for (size_t i = 0; i < c.npoints; i++) {
 		assert_int_equal(c.points[i].side[CT_SIDE_A]->series.rounds, ROUNDS / 2);
 		alarm |= c.points[i].result == CT_COMPARE_FASTER ||
-			c.points[i].result == CT_COMPARE_SLOWER;
+			 c.points[i].result == CT_COMPARE_SLOWER;
 	}
 	ct_comparison_free(&c);
 	return alarm;
@@ -104,8 +105,9 @@ static void false_alarms(void **state)
 	double low, high;
 
 	(void)state;
-	assert_int_equal(ct_records_read(CT_TEST_SRCDIR "/tests/fixtures/rounds40.jsonl", false, &all),
-		CT_OK);
+	assert_int_equal(ct_records_read(CT_TEST_SRCDIR "/tests/fixtures/rounds40.jsonl", false,
+					 &all),
+			 CT_OK);
 	assert_int_equal(all.n % ROUNDS, 0);
 	for (int side = 0; side < CT_SIDES; side++) {
 		half[side] = (struct ct_records){ .environment = all.environment };
@@ -119,8 +121,9 @@ static void false_alarms(void **state)
 		alarms += alarm_of(&half[CT_SIDE_A], &half[CT_SIDE_B], all.n / ROUNDS);
 	}
 	clopper_pearson(alarms, PAIRS, &low, &high);
-	printf("# false alarms: %u of %d same-set-up pairs, %.1f %% (95 %% interval %.1f %% to %.1f %%)\n",
-		alarms, PAIRS, 100.0 * alarms / PAIRS, 100 * low, 100 * high);
+	printf("# false alarms: %u of %d same-set-up pairs, %.1f %% (95 %% interval %.1f %% to "
+	       "%.1f %%)\n",
+	       alarms, PAIRS, 100.0 * alarms / PAIRS, 100 * low, 100 * high);
 	assert_true(low <= 0.05);
 	ct_free(half[CT_SIDE_A].results);
 	ct_free(half[CT_SIDE_B].results);
@@ -129,7 +132,8 @@ static void false_alarms(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(interval), cmocka_unit_test(false_alarms) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(interval),
+					    cmocka_unit_test(false_alarms) };
 
 	return cmocka_run_group_tests_name("advise_alarms", tests, NULL, NULL);
 }

@@ -25,7 +25,9 @@ static struct ct_result *add(struct set *s, uint64_t bytes, uint32_t round, uint
 {
 	struct ct_result *r = &s->list[s->records.n++];
 
-	*r = (struct ct_result){ .round = round, .nranks = 2, .bytes = bytes, .inner = 1, .checked = 1 };
+	*r = (struct ct_result){
+		.round = round, .nranks = 2, .bytes = bytes, .inner = 1, .checked = 1
+	};
 	r->test = (struct ct_test){ .coll = CT_ALLREDUCE, .type = CT_FLOAT, .bytes = bytes };
 	r->summary = (struct ct_summary){ .n = 20, .median = ns, .low = ns - 1, .high = ns + 1 };
 	snprintf(r->candidate.backend, sizeof(r->candidate.backend), "native");
@@ -46,9 +48,10 @@ static int empty(void **state)
 	(void)state;
 	for (int i = 0; i < CT_SIDES; i++) {
 		sets[i].records = (struct ct_records){ .results = sets[i].list };
-		sets[i].records.environment = json_pack("{s:s, s:i, s:b, s:{}, s:[{s:s, s:i, s:i}]}",
-			"machine", "sha256:1", "nranks", 2, "oversubscribed", 0, "options", "hosts", "name",
-			"node1", "ranks", 2, "cpus", 4);
+		sets[i].records.environment =
+			json_pack("{s:s, s:i, s:b, s:{}, s:[{s:s, s:i, s:i}]}", "machine",
+				  "sha256:1", "nranks", 2, "oversubscribed", 0, "options", "hosts",
+				  "name", "node1", "ranks", 2, "cpus", 4);
 	}
 	return 0;
 }
@@ -64,7 +67,7 @@ static int forget(void **state)
 static ct_status try(struct ct_comparison *c, const char *a, const char *b)
 {
 	struct ct_compare_in in[CT_SIDES] = { { "a", NULL, &sets[0].records, a },
-		{ "b", NULL, &sets[1].records, b } };
+					      { "b", NULL, &sets[1].records, b } };
 
 	return ct_comparison_make(in, c);
 }
@@ -79,9 +82,8 @@ static bool warned(const struct ct_comparison *c, const char *text)
 	const json_t *w;
 	size_t i;
 
-	json_array_foreach(c->warnings, i, w)
-		if (strstr(json_string_value(w), text) != NULL)
-			return true;
+	json_array_foreach(c->warnings, i,
+			   w) if (strstr(json_string_value(w), text) != NULL) return true;
 	return false;
 }
 
@@ -120,8 +122,8 @@ static void ratios(void **state)
 	assert_int_equal(json_array_size(c.warnings), 0);
 	assert_true(c.points[0].ratio.ratio > 1.99 && c.points[0].ratio.ratio < 2.01);
 	assert_true(c.points[0].ratio.low > 1.97 && c.points[0].ratio.high < 2.03);
-	/* no overlap, 8 against 8: 2 / C(16, 8) = 2 / 12870, times 3 by Holm; the next times 2 would be
-	 * less than the first, so it is the same (both are the smallest) */
+	/* no overlap, 8 against 8: 2 / C(16, 8) = 2 / 12870, times 3 by Holm; the next times 2
+	 * would be less than the first, so it is the same (both are the smallest) */
 	assert_true(c.points[0].p > 4.661e-4 && c.points[0].p < 4.663e-4);
 	assert_true(c.points[2].p > 4.661e-4 && c.points[2].p < 4.663e-4);
 	assert_true(c.points[0].effect < 0.001 && c.points[2].effect > 0.999);
@@ -133,9 +135,13 @@ static void ratios(void **state)
 	assert_int_equal(c.points[0].side[0]->low_ns, 1000);
 	assert_int_equal(c.points[0].side[0]->high_ns, 1014);
 	assert_int_equal(ct_comparison_end(&c), CT_COMPARE_END_WORSE);
-	verdict_is(&c, "allreduce float sum, out of place, 2 ranks: native/shm default: B is slower at 8 "
-		"(2.00 times A's time), the same within 5 % at 64, faster at 512 (0.50 times A's time); "
-		"the winner changes between 8 and 512. In all: a regression, B is worse than A at 1 of 3 "
+	verdict_is(
+		&c,
+		"allreduce float sum, out of place, 2 ranks: native/shm default: B is slower at 8 "
+		"(2.00 times A's time), the same within 5 % at 64, faster at 512 (0.50 times A's "
+		"time); "
+		"the winner changes between 8 and 512. In all: a regression, B is worse than A at "
+		"1 of 3 "
 		"points.");
 	ct_comparison_free(&c);
 }
@@ -145,7 +151,8 @@ static void ratios(void **state)
 static void critical_value(void **state)
 {
 	/* ranks of B among 1 … 16 for U = 13 and U = 14: 36 + U is their sum */
-	static const uint64_t ranks[2][8] = { { 1, 2, 3, 4, 5, 6, 12, 16 }, { 1, 2, 3, 4, 5, 7, 12, 16 } };
+	static const uint64_t ranks[2][8] = { { 1, 2, 3, 4, 5, 6, 12, 16 },
+					      { 1, 2, 3, 4, 5, 7, 12, 16 } };
 
 	(void)state;
 	for (int k = 0; k < 2; k++) {
@@ -180,8 +187,11 @@ static void few_rounds(void **state)
 	assert_string_equal(text_of(&c, 0), "inconclusive: 3 rounds, 8 needed");
 	assert_string_equal(text_of(&c, 1), "same");
 	assert_int_equal(ct_comparison_end(&c), CT_COMPARE_END_OPEN);
-	verdict_is(&c, "allreduce float sum, out of place, 2 ranks: native/shm default: B is inconclusive "
-		"at 8 (3 rounds, 8 needed), the same within 5 % at 64. In all: no regression is shown, "
+	verdict_is(
+		&c,
+		"allreduce float sum, out of place, 2 ranks: native/shm default: B is inconclusive "
+		"at 8 (3 rounds, 8 needed), the same within 5 % at 64. In all: no regression is "
+		"shown, "
 		"but 1 of 2 points are not resolved. Measure both with --rounds 8 or more.");
 	ct_comparison_free(&c);
 }
@@ -285,33 +295,44 @@ static void crossovers(void **state)
 
 static void warnings(void **state)
 {
-	static const char *const wanted[] = { "different machines (machine hash): A sha256:1, B sha256:2",
-		"option --net differs: A shm, B none", "option --new differs: A none, B 7",
-		"seed differs: A 1, B 2", "B: faults were injected on purpose: --net-fault drop:nth=3",
+	static const char *const wanted[] = {
+		"different machines (machine hash): A sha256:1, B sha256:2",
+		"option --net differs: A shm, B none",
+		"option --new differs: A none, B 7",
+		"seed differs: A 1, B 2",
+		"B: faults were injected on purpose: --net-fault drop:nth=3",
 		"oversubscribed on one side only: A false, B true",
 		"hosts differ: A node1 with 2 ranks on 4 processors; B node?[2J with 4 ranks on 2",
-		"library differs: A colltune 0.1.0, B colltune 0.2.0", "B: data were not verified",
-		"B: the run did not come to its end: its state is \"killed\"" };
+		"library differs: A colltune 0.1.0, B colltune 0.2.0",
+		"B: data were not verified",
+		"B: allreduce was not measured by native/tcp default: no such interface",
+		"B: the run did not come to its end: its state is \"killed\""
+	};
 	struct ct_compare_in in[CT_SIDES] = { { "a", "done", &sets[0].records, NULL },
-		{ "b", "killed", &sets[1].records, NULL } };
+					      { "b", "killed", &sets[1].records, NULL } };
 	json_t **e = (json_t *[]){ sets[0].records.environment, sets[1].records.environment };
 	struct ct_comparison c;
 
 	(void)state;
 	series(&sets[0], 8, 8, 1000);
 	series(&sets[1], 8, 8, 1000);
+	add(&sets[1], 8, 0, 1000)->status = CT_UNSUPPORTED;
+	snprintf(sets[1].list[8].candidate.net, sizeof(sets[1].list[8].candidate.net), "tcp");
+	snprintf(sets[1].list[8].why, sizeof(sets[1].list[8].why), "no such interface");
 	snprintf(sets[1].list[7].library, sizeof(sets[1].list[7].library), "colltune 0.2.0");
 	sets[1].list[3].checked = 0;
 	json_object_set_new(e[1], "machine", json_string("sha256:2"));
 	json_object_set_new(e[0], "seed", json_string("1"));
 	json_object_set_new(e[1], "seed", json_string("2"));
 	json_object_set_new(e[1], "oversubscribed", json_true());
-	json_object_set_new(e[0], "options", json_pack("{s:s, s:s, s:i}", "net", "shm", "out", "x",
-		"seed", 1));
-	json_object_set_new(e[1], "options", json_pack("{s:n, s:s, s:i, s:s, s:i}", "net", "out", "y",
-		"seed", 2, "net-fault", "drop:nth=3", "new", 7));
-	json_object_set_new(e[1], "hosts", json_pack("[{s:s, s:i, s:i}]", "name", "node\033[2J",
-		"ranks", 4, "cpus", 2));
+	json_object_set_new(e[0], "options",
+			    json_pack("{s:s, s:s, s:i}", "net", "shm", "out", "x", "seed", 1));
+	json_object_set_new(e[1], "options",
+			    json_pack("{s:n, s:s, s:i, s:s, s:i}", "net", "out", "y", "seed", 2,
+				      "net-fault", "drop:nth=3", "new", 7));
+	json_object_set_new(e[1], "hosts",
+			    json_pack("[{s:s, s:i, s:i}]", "name", "node\033[2J", "ranks", 4,
+				      "cpus", 2));
 	assert_int_equal(ct_comparison_make(in, &c), CT_OK);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		if (!warned(&c, wanted[i]))
@@ -337,8 +358,9 @@ static void candidates(void **state)
 	over(&sets[1], 0, "tcp");
 	compare(&c);
 	assert_int_equal(c.npoints, 1);
-	assert_true(warned(&c, "different candidates are compared: A native/shm default, B native/tcp "
-		"default"));
+	assert_true(warned(&c,
+			   "different candidates are compared: A native/shm default, B native/tcp "
+			   "default"));
 	ct_comparison_free(&c);
 	/* B gets shm too */
 	series(&sets[1], 8, 8, 1000);
@@ -353,11 +375,13 @@ static void candidates(void **state)
 	assert_string_equal(text_of(&c, 0), "slower");
 	ct_comparison_free(&c);
 	assert_int_equal(try(&c, "native", "native"), CT_INVALID);
-	assert_non_null(strstr(ct_why(), "--b-candidate: several candidates fit \"native\"; there are "
-		"native/tcp default, native/shm default"));
+	assert_non_null(strstr(ct_why(),
+			       "--b-candidate: several candidates fit \"native\"; there are "
+			       "native/tcp default, native/shm default"));
 	assert_int_equal(try(&c, "nat", NULL), CT_INVALID);
-	assert_non_null(strstr(ct_why(), "--a-candidate: no candidate fits \"nat\"; there is native/shm "
-		"default"));
+	assert_non_null(strstr(ct_why(),
+			       "--a-candidate: no candidate fits \"nat\"; there is native/shm "
+			       "default"));
 }
 
 static void one_side_only(void **state)
@@ -371,7 +395,9 @@ static void one_side_only(void **state)
 	assert_int_equal(c.npoints, 0);
 	assert_int_equal(c.nalone, 2);
 	assert_int_equal(ct_comparison_end(&c), CT_COMPARE_END_OPEN);
-	verdict_is(&c, "Nothing could be compared: no point is on both sides. 2 points that one side has "
+	verdict_is(
+		&c,
+		"Nothing could be compared: no point is on both sides. 2 points that one side has "
 		"alone were not compared.");
 	ct_comparison_free(&c);
 }
@@ -397,9 +423,9 @@ static void keys(void **state)
 	compare(&c);
 	assert_int_equal(c.npoints, 2);
 	assert_string_equal(ct_compare_key_text(&c.points[0].side[0]->key, text),
-		"allreduce float sum, in place, 2 ranks");
+			    "allreduce float sum, in place, 2 ranks");
 	assert_string_equal(ct_compare_key_text(&c.points[1].side[0]->key, text),
-		"p2p_oneway float, 2 ranks, 1 pair");
+			    "p2p_oneway float, 2 ranks, 1 pair");
 	assert_false(ct_comparison_joined(&c, 0));
 	assert_int_equal(c.nalone, 6);
 	assert_string_equal(ct_compare_key_text(&c.alone[5].point->key, text), "barrier, 2 ranks");
@@ -469,11 +495,13 @@ static void expected(void **state)
 	series(&sets[0], 8, 8, 1000);
 	series(&sets[1], 8, 8, 2000);
 	for (size_t i = 0; i < 8; i++)
-		sets[1].list[i].expected = (struct ct_expectation){ .known = true, .time_ns = 1007 };
+		sets[1].list[i].expected =
+			(struct ct_expectation){ .known = true, .time_ns = 1007 };
 	compare(&c);
 	assert_false(c.points[0].side[0]->expected);
 	assert_int_equal(c.points[0].side[1]->expected_ns, 1007);
-	assert_true(c.points[0].side[1]->efficiency > 0.499 && c.points[0].side[1]->efficiency < 0.501);
+	assert_true(c.points[0].side[1]->efficiency > 0.499 &&
+		    c.points[0].side[1]->efficiency < 0.501);
 	ct_comparison_free(&c);
 }
 
@@ -507,10 +535,10 @@ static void torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ratios), TEST(critical_value), TEST(few_rounds), TEST(family), TEST(little_slower),
-		TEST(not_resolved), TEST(crossovers), TEST(warnings), TEST(candidates),
-		TEST(one_side_only), TEST(keys), TEST(wrong_data), TEST(twice), TEST(counters), TEST(expected),
-		TEST(torture),
+		TEST(ratios),	     TEST(critical_value), TEST(few_rounds), TEST(family),
+		TEST(little_slower), TEST(not_resolved),   TEST(crossovers), TEST(warnings),
+		TEST(candidates),    TEST(one_side_only),  TEST(keys),	     TEST(wrong_data),
+		TEST(twice),	     TEST(counters),	   TEST(expected),   TEST(torture),
 	};
 
 	return cmocka_run_group_tests_name("advise_compare", tests, NULL, NULL);
