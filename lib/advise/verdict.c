@@ -200,7 +200,7 @@ static void add_run(const struct ct_comparison *c, size_t first, size_t end, str
 					     "not resolved",
 					     "inconclusive",
 					     "not comparable (wrong data in A)",
-					     "wrong (data)",
+					     "not comparable (wrong data in B)",
 					     "not comparable (wrong data in both)" };
 	enum word w = word_of(&c->points[first]);
 	double low = INFINITY, high = 0;

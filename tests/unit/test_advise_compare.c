@@ -442,6 +442,10 @@ static void wrong_data(void **state)
 	sets[1].list[2].wrong = 1;
 	compare(&c);
 	assert_string_equal(text_of(&c, 0), "wrong data in B");
+	verdict_is(&c, "allreduce float sum, out of place, 2 ranks: native/shm default: B is not "
+		       "comparable (wrong data in B) at 8. In all: a regression, B is worse than A "
+		       "at 1 of "
+		       "1 points.");
 	assert_int_equal(ct_comparison_end(&c), CT_COMPARE_END_WORSE);
 	ct_comparison_free(&c);
 	sets[1].list[2].wrong = 0;
