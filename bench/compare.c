@@ -379,11 +379,10 @@ static ct_status report(const struct ct_comparison *c, const char *json)
 	return status;
 }
 
-/* Input that cannot be read is wrong input, for a missing file as for a broken one. */
-static int fail(ct_status status, bool reading)
+static int fail(ct_status status)
 {
 	ct_cli_complain("compare", ct_why());
-	return reading && status == CT_IO ? CT_EXIT_USAGE : ct_exit_of(status);
+	return ct_exit_of(status);
 }
 
 static int compare(const struct compare_settings *settings, const char *const *words)
@@ -406,11 +405,11 @@ static int compare(const struct compare_settings *settings, const char *const *w
 	if (status == CT_OK)
 		status = ct_comparison_make(in, &comparison);
 	if (status != CT_OK) {
-		code = fail(status, true);
+		code = fail(status);
 		goto free_records;
 	}
 	status = report(&comparison, settings->json);
-	code = status == CT_OK ? codes[ct_comparison_end(&comparison)] : fail(status, false);
+	code = status == CT_OK ? codes[ct_comparison_end(&comparison)] : fail(status);
 	ct_comparison_free(&comparison);
 free_records:
 	for (int side = 0; side < CT_SIDES; side++)

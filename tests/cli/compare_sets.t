@@ -97,15 +97,18 @@ sed -i 's/"state": "done"/"state": "killed"/' clean/run.json
 run "$COLLTUNE" compare clean late.jsonl
 like "a run that was killed" "$out" '^# warning: A: .* state is "killed"$'
 
-# bad NAME PATTERN ARGUMENT…: status 2 and one line that fits
-bad() {
-	local name=$1 pattern=$2
-	shift 2
+# refused STATUS NAME PATTERN ARGUMENT…: that exit status and one line that fits
+refused() {
+	local expected=$1 name=$2 pattern=$3
+	shift 3
 	run "$COLLTUNE" compare "$@"
-	is "$name: exit status" "$status" 2
+	is "$name: exit status" "$status" "$expected"
 	is "$name: one line" "$(printf '%s\n' "$err" | wc -l)" 1
 	like "$name: says why" "$err" "$pattern"
 	is "$name: nothing else" "$out" ""
+}
+bad() {
+	refused 2 "$@"
 }
 mkdir broken none
 sed '3s/"median_ns":/"median":/' a.jsonl > broken/points.jsonl
@@ -113,8 +116,8 @@ sed '2s,colltune-result/1,colltune-result/9,' a.jsonl > other.jsonl
 head -c 2500 a.jsonl > cut.jsonl
 head -n 1 a.jsonl > bare.jsonl
 bad "one argument" 'needs an argument: A B' a.jsonl
-bad "no such file" '^colltune compare: nowhere: No such file or directory$' a.jsonl nowhere
-bad "an empty directory" 'none/points.jsonl: No such file' none a.jsonl
+refused 3 "no such file" '^colltune compare: nowhere: No such file or directory$' a.jsonl nowhere
+refused 3 "an empty directory" 'none/points.jsonl: No such file' none a.jsonl
 bad "a malformed line" '^colltune compare: broken/points.jsonl:3: /median' broken a.jsonl
 bad "another schema" 'other.jsonl:2: /schema: ' a.jsonl other.jsonl
 bad "a cut-off line" 'cut.jsonl:[0-9]+: the last line is cut off' cut.jsonl a.jsonl
