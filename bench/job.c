@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "cli.h"
 
+enum { MAX_MODULES = 4 };
 enum { BOOT_AUTO, BOOT_MPI, BOOT_SINGLE };
 enum { STYLE_PLAIN, STYLE_NAGIOS };
 
@@ -22,7 +23,7 @@ const struct ct_option ct_rank_options[] = {
 	{ "threads", 't', CT_OPT_INT, AT(threads), "1", 1, 256, NULL, "N",
 		"ranks as threads of this one process, without a launcher" },
 	{ "module-dir", 0, CT_OPT_TEXT, AT(module_dir), PKGLIBDIR, 0, 0, NULL, "DIR",
-		"absolute directory of colltune-mpi.so" },
+		"absolute directory of colltune-mpi.so and colltune-verbs.so" },
 	{ "timeout", 'T', CT_OPT_TIME, AT(timeout), "60s", 1e8, 8.64e13, NULL, "TIME",
 		"deadline of each phase; then the suspect is named and the job ends (exit 4)" },
 	{ "log", 0, CT_OPT_TEXT, AT(log), "warn", 0, 0, NULL, "LEVEL[:AREAS]",
@@ -36,7 +37,7 @@ const struct ct_option ct_job_options[] = {
 	{ "coll", 0, CT_OPT_TEXT, AT(coll), NULL, 0, 0, NULL, "LIST",
 		"backends, interleaved: native, mpi, trace; none given: native, for accept all" },
 	{ "net", 0, CT_OPT_TEXT, AT(net), "auto", 0, 0, NULL, "LIST",
-		"transports of backend native: auto, self, shm, tcp" },
+		"transports of backend native: auto, self, shm, tcp, verbs" },
 	{ "algo", 0, CT_OPT_TEXT, AT(algo), NULL, 0, 0, NULL, "LIST",
 		"algorithms, or all; none given: each backend's default" },
 	{ "out", 0, CT_OPT_TEXT, AT(out), NULL, 0, 0, NULL, "DIR",
@@ -61,12 +62,13 @@ const struct ct_option ct_job_options[] = {
 struct start {
 	const char *command;
 	const struct ct_job_settings *settings;
-	const struct ct_module *const *modules;
 	struct ct_ending *ending;
 	struct ct_net_wrap wrap; /* the sessions borrow it */
 	ct_rank_job *job;
 	void *arg;
 	atomic_int exit_code;
+	const struct ct_module *modules[MAX_MODULES + 1]; /* NULL-ended */
+	size_t nmodules;
 };
 
 static int style_exit(int code, int style)
@@ -162,6 +164,7 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 
 	if (status != CT_OK)
 		rank.world.rank = boot->rank;
+	rank.world.modules = start->modules;
 	if (status == CT_OK)
 		status = open_session(&rank, start);
 	if (status == CT_OK) {
@@ -216,7 +219,7 @@ static int run_threads(struct start *start)
 
 static int run_mpi(struct start *start, const struct ct_launcher *launcher)
 {
-	const struct ct_module *module = NULL, *modules[2] = { NULL, NULL };
+	const struct ct_module *module = NULL;
 	struct ct_boot boot;
 	ct_status status = ct_module_open(start->settings->module_dir, "mpi", &module);
 
@@ -226,8 +229,7 @@ static int run_mpi(struct start *start, const struct ct_launcher *launcher)
 		return fail_start(start, CT_EXIT_ENVIRONMENT);
 	if (ct_launcher_agrees(launcher, boot.nranks, "MPI library") != CT_OK)
 		return fail_start(start, CT_EXIT_ENVIRONMENT);
-	modules[0] = module;
-	start->modules = modules;
+	start->modules[start->nmodules++] = module;
 	status = run_rank(&boot, start);
 	if (status == CT_PEER || status == CT_TIMEOUT) {
 		/* MPI_Finalize would wait for a rank that is gone. */
@@ -271,6 +273,39 @@ static ct_status install_log(const char *text)
 	return status;
 }
 
+/* Is NAME a word of the comma-separated LIST? */
+static bool has_word(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; list != NULL; list = strchr(list, ',') != NULL ? strchr(list, ',') + 1 : NULL)
+		if (strncmp(list, name, n) == 0 && (list[n] == '\0' || list[n] == ','))
+			return true;
+	return false;
+}
+
+/* Opens the modules of transports that --net names, and for a command without --net (list) those
+ * that can be opened. Where a module's file is missing, its row says so. */
+static ct_status open_transports(struct start *start)
+{
+	const char *net = start->settings->net;
+
+	for (const struct ct_net_ops *const *row = ct_net_rows(); *row != NULL; row++) {
+		ct_status status;
+
+		if ((*row)->missing == NULL || start->nmodules + 1 >= MAX_MODULES ||
+			(net != NULL && !has_word(net, (*row)->name)))
+			continue;
+		status = ct_module_open(start->settings->module_dir, (*row)->name,
+			&start->modules[start->nmodules]);
+		if (status == CT_OK)
+			start->nmodules++;
+		else if (status != CT_NOTFOUND && net != NULL)
+			return status;
+	}
+	return CT_OK;
+}
+
 static int run_ranks(struct start *start, const struct ct_launcher *launcher, bool mpi)
 {
 	int boot = start->settings->boot;
@@ -285,18 +320,18 @@ static int run_ranks(struct start *start, const struct ct_launcher *launcher, bo
 int ct_job_run(const char *command, const struct ct_job_settings *settings, bool mpi,
 	ct_rank_job *job, void *arg)
 {
-	static const struct ct_module *const no_modules[] = { NULL };
 	struct ct_launcher launcher = ct_cli_launcher();
 	struct ct_ending ending = { .command = command, .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct start start = { command, settings, no_modules, &ending,
-		{ settings->net_fault, settings->net_trace }, job, arg, 0 };
+	struct start start = { .command = command, .settings = settings, .ending = &ending,
+		.wrap = { settings->net_fault, settings->net_trace }, .job = job, .arg = arg };
 	int code;
 
 	if (install_log(settings->log) != CT_OK || check_settings(settings, &launcher) != CT_OK)
 		return fail_start(&start, CT_EXIT_USAGE);
 	if (ct_ending_start(&ending) != CT_OK)
 		return fail_start(&start, CT_EXIT_ENVIRONMENT);
-	code = run_ranks(&start, &launcher, mpi);
+	code = open_transports(&start) == CT_OK ? run_ranks(&start, &launcher, mpi) :
+		fail_start(&start, CT_EXIT_ENVIRONMENT);
 	ct_ending_stop(&ending);
 	return code;
 }

@@ -24,7 +24,7 @@ static void list_transports(const struct ct_rank *rank)
 {
 	printf("transports of backend native\n");
 	for (const struct ct_net_ops *const *row = ct_net_rows(); *row != NULL; row++) {
-		const struct ct_net_ops *ops = *row;
+		const struct ct_net_ops *ops = ct_net_here(&rank->world, *row);
 		struct ct_net net = { 0 };
 
 		printf("  %-8s %s\n", ops->name, ops->summary);
@@ -34,7 +34,7 @@ static void list_transports(const struct ct_rank *rank)
 		}
 		if ((ops->probe != NULL && ops->probe() != CT_OK) ||
 			ct_net_open(ops->name, &rank->world,
-				ct_net_settings_of(&rank->settings->net_rows, ops), NULL,
+				&rank->settings->net_rows, NULL,
 				ct_deadline_in(rank->settings->timeout), &net) != CT_OK) {
 			printf("           cannot run here: %s\n", ct_why());
 			continue;

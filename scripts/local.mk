@@ -20,7 +20,8 @@ EXTRA_DIST += $(check_tests) \
 	scripts/checks/sizes \
 	scripts/checks/spdx \
 	scripts/checks/symbols \
-	scripts/demo scripts/setup scripts/test
+	scripts/demo scripts/setup scripts/test \
+	scripts/testbed scripts/testbed-guest scripts/testbed-init
 
 # Native collectives against the MPI library's own, on this machine; minutes, not a test.
 .PHONY: bench-peers

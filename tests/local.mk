@@ -2,9 +2,11 @@
 # All tests print TAP. A C test is one line in its area's .mk, "unit_tests += tests/unit/test_x",
 # and its source tests/unit/test_x.c; a shell test is "shell_tests += tests/cli/x.t".
 # mpirun_tests are shell tests that start MPI: they are left out where a sanitizer cannot follow.
+# testbed_tests need the virtual machine of scripts/testbed: "make check-testbed", not "make check".
 unit_tests =
 shell_tests =
 mpirun_tests =
+testbed_tests =
 
 unit_tests += tests/abi/structs
 
@@ -71,11 +73,19 @@ AM_TESTS_ENVIRONMENT = \
 	CPPFLAGS='$(CPPFLAGS) $(JANSSON_CFLAGS) $(HWLOC_CFLAGS)'; export CPPFLAGS; \
 	MPI_CFLAGS='$(MPI_CFLAGS)'; export MPI_CFLAGS;
 
-EXTRA_DIST += $(shell_tests) $(mpirun_tests) tests/run-tap tests/tap.sh tests/lsan.supp
+EXTRA_DIST += $(shell_tests) $(mpirun_tests) tests/testbed/verbs.t tests/run-tap tests/tap.sh tests/lsan.supp
 
 # All that "make check" compiles, without running it.
-.PHONY: programs check-sanitized
+.PHONY: programs check-sanitized check-testbed
 programs: all $(check_PROGRAMS)
+
+if WITH_VERBS
+if WITH_MPI
+testbed_tests += tests/testbed/verbs.t
+endif
+endif
+check-testbed: all
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(testbed_tests)'
 
 # The tests that a sanitizer build is for. The thread sanitizer does not follow MPI's own threads.
 if SANITIZE_THREAD

@@ -49,11 +49,12 @@ struct ct_launcher ct_launcher_detect(const char *(*get)(void *arg, const char *
  * and the fix (n processes that each believe they are rank 0). WHO: "MPI library" or "bootstrap". */
 ct_status ct_launcher_agrees(const struct ct_launcher *launcher, uint32_t size, const char *who);
 
-/* ---- modules (MPI) ------------------------------------------------------------------------- */
+/* ---- modules (MPI, verbs) ------------------------------------------------------------------ */
 
-enum { CT_MODULE_ABI = 1 };
+enum { CT_MODULE_ABI = 2 };
 
 struct ct_coll_ops; /* coll/coll.h */
+struct ct_net_ops;  /* net/net.h */
 
 /* What a module (colltune-mpi.so) exports under the name ct_module. */
 struct ct_module {
@@ -66,9 +67,10 @@ struct ct_module {
 	 * the command's _exit). */
 	void (*boot_close)(struct ct_boot *boot);
 	const struct ct_coll_ops *coll; /* NULL if it brings none */
+	const struct ct_net_ops *net;   /* NULL if it brings none */
 };
 
-/* Opens NAME ("mpi") as DIR/colltune-NAME.so, DIR absolute (the installation's pkglibdir, or the
+/* Opens NAME ("mpi", "verbs") as DIR/colltune-NAME.so, DIR absolute (the installation's pkglibdir, or the
  * --module-dir option). The module stays loaded until the process ends. CT_NOTFOUND (no such
  * file: "built without …"), CT_UNSUPPORTED (ABI, missing library: the loader's text). */
 ct_status ct_module_open(const char *dir, const char *name, const struct ct_module **module);
@@ -93,6 +95,9 @@ struct ct_world {
 	uint32_t *pid_of;                 /* nranks entries, pid in that host's view */
 	struct ct_host *hosts;            /* in order of their lowest rank */
 	bool oversubscribed;              /* some host has more ranks than usable processors */
+	/* Opened modules whose transports may be used, NULL-ended; NULL = none. Borrowed, set by who
+	 * made the world. */
+	const struct ct_module *const *modules;
 };
 
 /* Collective: exchanges host identity (the boot id hashed: containers that share a kernel are one

@@ -85,11 +85,15 @@ struct ct_net_ops {
 	ct_status (*poll)(void *self);
 };
 
-/* The rows, in order of preference, ended by NULL: self shm tcp. */
+/* The rows, in order of preference, ended by NULL: self shm tcp, and those that a module brings,
+ * with `missing` filled: verbs. */
 const struct ct_net_ops *const *ct_net_rows(void);
 
 /* The row called NAME; CT_INVALID names the nearest. */
 ct_status ct_net_find(const char *name, const struct ct_net_ops **ops);
+
+/* The row of WORLD's modules that takes the place of OPS, else OPS itself. */
+const struct ct_net_ops *ct_net_here(const struct ct_world *world, const struct ct_net_ops *ops);
 
 /* A transport that is open and connected to every peer. */
 struct ct_net {
@@ -149,9 +153,16 @@ struct ct_tcp_settings {
 	uint64_t buffer;     /* SO_SNDBUF/SO_RCVBUF, 0 = system's own */
 };
 
+struct ct_verbs_settings {
+	char *dev;    /* device to use; NULL = by what it is */
+	int64_t port; /* 0 = any */
+	char *gid;    /* index or address; NULL = by what it is */
+};
+
 struct ct_net_settings {
 	struct ct_shm_settings shm;
 	struct ct_tcp_settings tcp;
+	struct ct_verbs_settings verbs;
 };
 
 /* The settings of row OPS inside ALL; NULL if it has none. */

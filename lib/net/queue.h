@@ -43,7 +43,7 @@ struct ct_loop {
 
 /* Takes REQ, whose peer is this rank. Ends it and its partner with CT_CORRUPT if their lengths
  * differ. Copies at once, whatever the length. */
-void ct_loop_post(struct ct_loop *loop, struct ct_net_req *req);
+CT_MODULE_API void ct_loop_post(struct ct_loop *loop, struct ct_net_req *req);
 
 /* The rows that registry.c lists and the wrappers it puts around them. */
 extern const struct ct_net_ops ct_net_self, ct_net_shm, ct_net_tcp;
@@ -57,7 +57,7 @@ ct_status ct_net_wrap_trace(struct ct_net *net, const char *text);
  * NULL when there is no memory. Free with ct_free(). */
 struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
 
-/* Options of shm and tcp over their own settings at BASE inside a larger struct (0: alone). */
+/* Options of shm, tcp and verbs over their own settings at BASE inside a larger struct (0: alone). */
 #define CT_SHM_OPTIONS(base) \
 	{ "shm-cell", 0, CT_OPT_SIZE, (base) + offsetof(struct ct_shm_settings, cell_bytes), \
 		"8K", 256, 1 << 20, NULL, "SIZE", "payload of one cell of a shared-memory ring" }, \
@@ -72,6 +72,15 @@ struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
 		(base) + offsetof(struct ct_tcp_settings, connections), "0", 0, 16, NULL, "N", "connections per peer; 0 = 1 on one host, 4 between hosts" }, \
 	{ "tcp-buffer", 0, CT_OPT_SIZE, (base) + offsetof(struct ct_tcp_settings, buffer), \
 		"0", 0, 1 << 30, NULL, "SIZE", "socket buffers; 0 = the system's own" }
+#define CT_VERBS_OPTIONS(base) \
+	{ "ib-dev", 0, CT_OPT_TEXT, (base) + offsetof(struct ct_verbs_settings, dev), NULL, 0, 0, NULL, \
+		"NAME", "RDMA device; default: one whose port is active and, on Ethernet, has a routable " \
+		"RoCE v2 GID, dealt out to the ranks of a host" }, \
+	{ "ib-port", 0, CT_OPT_INT, (base) + offsetof(struct ct_verbs_settings, port), "0", 0, 255, \
+		NULL, "N", "port of the RDMA device; 0 = any that is active" }, \
+	{ "ib-gid", 0, CT_OPT_TEXT, (base) + offsetof(struct ct_verbs_settings, gid), NULL, 0, 0, NULL, \
+		"GID", "RoCE v2 GID by index or address; default: by type, address and interface" }
+#define CT_VERBS_SUMMARY "RDMA verbs over InfiniBand or RoCE, a reliable connection per pair"
 #define CT_NO_OPTION { NULL, 0, CT_OPT_FLAG, 0, NULL, 0, 0, NULL, NULL, NULL }
 
 #endif

@@ -5,13 +5,24 @@
 
 #include "queue.h"
 
+/* The module's row takes its place once the module is open. */
+static const struct ct_net_ops verbs_row = {
+	.abi = CT_NET_ABI,
+	.name = "verbs",
+	.summary = CT_VERBS_SUMMARY,
+	.missing = "comes with the module colltune-verbs.so, which is not there; build with libibverbs "
+		"(libibverbs-dev) to have it",
+	.settings_bytes = sizeof(struct ct_verbs_settings),
+};
+
 static const struct ct_net_ops *const rows[] = { /* order = preference */
-	&ct_net_self, &ct_net_shm, &ct_net_tcp, NULL
+	&ct_net_self, &ct_net_shm, &ct_net_tcp, &verbs_row, NULL
 };
 
 const struct ct_option ct_net_options[] = {
 	CT_SHM_OPTIONS(offsetof(struct ct_net_settings, shm)),
 	CT_TCP_OPTIONS(offsetof(struct ct_net_settings, tcp)),
+	CT_VERBS_OPTIONS(offsetof(struct ct_net_settings, verbs)),
 	CT_NO_OPTION
 };
 
@@ -34,8 +45,18 @@ ct_status ct_net_find(const char *name, const struct ct_net_ops **ops)
 	near = ct_nearest(name, names);
 	if (near == NULL)
 		return ct_fail(CT_INVALID,
-			"unknown transport \"%s\"; there are auto, self, shm, tcp", name);
+			"unknown transport \"%s\"; there are auto, self, shm, tcp, verbs", name);
 	return ct_fail(CT_INVALID, "unknown transport \"%s\"; did you mean %s?", name, near);
+}
+
+const struct ct_net_ops *ct_net_here(const struct ct_world *world, const struct ct_net_ops *ops)
+{
+	const struct ct_module *const *m = world->modules;
+
+	for (; m != NULL && *m != NULL; m++)
+		if ((*m)->net != NULL && strcmp((*m)->net->name, ops->name) == 0)
+			return (*m)->net;
+	return ops;
 }
 
 const void *ct_net_settings_of(const struct ct_net_settings *all, const struct ct_net_ops *ops)
@@ -44,6 +65,8 @@ const void *ct_net_settings_of(const struct ct_net_settings *all, const struct c
 		return &all->shm;
 	if (strcmp(ops->name, ct_net_tcp.name) == 0)
 		return &all->tcp;
+	if (strcmp(ops->name, verbs_row.name) == 0)
+		return &all->verbs;
 	return NULL;
 }
 
@@ -212,7 +235,7 @@ static ct_status open_row(const struct ct_net_ops *ops, const struct ct_net_env 
 	struct card mine = { 0 }, *cards;
 	ct_status s = CT_NOMEM;
 
-	net.ops = ct_net_fill(ops);
+	net.ops = ct_net_fill(ct_net_here(env->world, ops));
 	cards = ct_alloc(env->world->nranks, sizeof(*cards));
 	if (net.ops != NULL && cards != NULL)
 		s = open_mine(env, &net, &mine);

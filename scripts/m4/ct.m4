@@ -78,6 +78,19 @@ AC_SUBST([MPI_LIBS])
 AM_CONDITIONAL([WITH_MPI], [AS_CASE([$ct_mpi_why], [yes*], [true], [false])])
 AC_CHECK_PROGS([MPIRUN], [mpirun mpiexec], [no])])
 
+# CT_WITH_VERBS
+# --with-verbs: the module colltune-verbs.so; libcolltune itself never links libibverbs.
+AC_DEFUN([CT_WITH_VERBS], [
+AC_ARG_WITH([verbs],
+	[AS_HELP_STRING([--with-verbs=auto|yes|no], [build the RDMA module, needs libibverbs [auto]])],
+	[], [with_verbs=auto])
+ct_verbs_why="no: --without-verbs"
+AS_IF([test "x$with_verbs" != xno], [PKG_CHECK_MODULES([IBVERBS], [libibverbs >= 1.11],
+	[ct_verbs_why="yes, libibverbs `$PKG_CONFIG --modversion libibverbs`"],
+	[ct_verbs_why="no: pkg-config finds no libibverbs >= 1.11"])])
+AS_CASE([$with_verbs,$ct_verbs_why], [yes,no*], [AC_MSG_ERROR([verbs: $ct_verbs_why])])
+AM_CONDITIONAL([WITH_VERBS], [AS_CASE([$ct_verbs_why], [yes*], [true], [false])])])
+
 # CT_WITH_CMOCKA
 # --with-cmocka: only the C tests need it. "make check" without it runs the shell tests alone.
 AC_DEFUN([CT_WITH_CMOCKA], [

@@ -69,7 +69,9 @@ static void names(void **state)
 	assert_string_equal(ct_net_rows()[0]->name, "self");
 	assert_string_equal(ct_net_rows()[1]->name, "shm");
 	assert_string_equal(ct_net_rows()[2]->name, "tcp");
-	assert_null(ct_net_rows()[3]);
+	assert_string_equal(ct_net_rows()[3]->name, "verbs");
+	assert_non_null(ct_net_rows()[3]->missing);
+	assert_null(ct_net_rows()[4]);
 	t.net = "self";
 	assert_int_equal(run_try(&t, 2), CT_UNSUPPORTED);
 }
