@@ -15,9 +15,9 @@ below() {
 }
 
 ok "with what is built here" timeout 60 "$COLLTUNE" list
-is "transports" "$(rows transports)" "self shm tcp "
+is "transports" "$(rows transports)" "self shm tcp verbs "
 is "backends" "$(rows backends)" "native mpi trace "
-for name in self shm tcp; do
+for name in self shm tcp verbs; do
 	like "$name: its path, or why not" "$(below "$name")" '^ +(here|missing|cannot run here): .'
 done
 like "native: its algorithms" "$(below native)" \
@@ -35,6 +35,7 @@ like "advice" "$(rows advice)" '^oversubscription .*defaults $'
 ok "without the module" timeout 60 "$COLLTUNE" list --module-dir "$tmp"
 is "without the module: backends" "$(rows backends)" "native mpi trace "
 like "without the module: why" "$(below mpi)" '^ +missing: .*colltune-mpi\.so'
+like "without the module: why no verbs" "$(below verbs)" '^ +missing: .*colltune-verbs\.so'
 
 ok "without single copy" timeout 60 "$COLLTUNE" list --module-dir "$tmp" --shm-single 0
 unlike "without single copy: said" "$(below shm)" 'process_vm_readv'
