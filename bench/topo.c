@@ -13,7 +13,7 @@ enum { CPUS_TEXT = 128 };
 
 struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
-	char *save, *load, *sysroot;
+	char *save, *load, *sysroot, *diff;
 	bool identify;
 };
 
@@ -24,6 +24,8 @@ static const struct ct_option own_options[] = {
 		"show a machine file instead of this node" },
 	{ "sysroot", 0, CT_OPT_TEXT, AT(sysroot), NULL, 0, 0, NULL, "DIR",
 		"read a captured tree (hwloc.xml, sys/, proc/) instead of this node" },
+	{ "diff", 0, CT_OPT_TEXT, AT(diff), NULL, 0, 0, NULL, "FILE",
+		"compare with this machine file instead; exit 0 equal, 1 different" },
 	{ "identify", 0, CT_OPT_FLAG, AT(identify), NULL, 0, 0, NULL, NULL,
 		"--save keeps serial numbers and addresses" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -68,6 +70,44 @@ static ct_status show(const struct topo_settings *s, const struct ct_machine *ma
 	return status;
 }
 
+/* Names and what passes are told, but two nodes of one cluster may differ in them. */
+static ct_status show_diff(const struct topo_settings *s, const struct ct_machine *machine,
+	int *exit_code)
+{
+	static const char *const heads[CT_NDIFFS] = { "class", "settings",
+		"names and addresses, which always differ between nodes",
+		"of the moment, which mean nothing by themselves" };
+	struct ct_machine *other = NULL;
+	struct ct_diff diff = { .nrows = 0 };
+	ct_status status = ct_machine_load(s->diff, &other);
+
+	if (status == CT_IO)
+		status = CT_INVALID; /* the command line names something that is no machine file */
+	if (status == CT_OK)
+		status = ct_machine_diff(machine, other, &diff);
+	for (int kind = 0; status == CT_OK && kind < CT_NDIFFS; kind++) {
+		if (diff.count[kind] > 0)
+			printf("%s: %zu\n", heads[kind], diff.count[kind]);
+		for (size_t i = 0; i < diff.nrows; i++) {
+			const struct ct_difference *d = &diff.rows[i];
+
+			if ((int)d->kind == kind)
+				printf("  %s: %s | %s\n", d->path, d->a, d->b);
+		}
+	}
+	if (status == CT_OK) {
+		bool equal = diff.count[CT_DIFF_CLASS] + diff.count[CT_DIFF_SETTING] == 0;
+
+		printf("%s: %s and %s\n", equal ? "equal" : "different",
+			s->load != NULL ? s->load : s->sysroot != NULL ? s->sysroot : "this node",
+			s->diff);
+		*exit_code = equal ? CT_EXIT_PASS : CT_EXIT_FAIL;
+	}
+	ct_diff_free(&diff);
+	ct_machine_free(other);
+	return status;
+}
+
 /* The ranks of rank 0's host; the tree shows that host. */
 static size_t local_bindings(const struct ct_world *w, const char (*cpus)[CPUS_TEXT],
 	struct ct_binding *out)
@@ -89,6 +129,7 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 	struct ct_machine *machine = NULL;
 	ct_status status = all == NULL || bindings == NULL ? CT_NOMEM : ct_binding_self(mine, CPUS_TEXT);
 
+	*exit_code = CT_EXIT_PASS;
 	status = ct_session_agree(rank->session, status);
 	if (status == CT_OK && w->nranks > 1)
 		status = w->boot->allgather(w->boot->ctx, mine, all, CPUS_TEXT);
@@ -96,12 +137,13 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 		size_t n = w->nranks > 1 ? local_bindings(w, (const char(*)[CPUS_TEXT])all, bindings) : 0;
 
 		status = read_machine(s, &machine);
-		if (status == CT_OK)
+		if (status == CT_OK && s->diff != NULL)
+			status = show_diff(s, machine, exit_code);
+		else if (status == CT_OK)
 			status = show(s, machine, s->load == NULL && s->sysroot == NULL ? bindings : NULL,
 				s->load == NULL && s->sysroot == NULL ? n : 0);
 	}
 	status = ct_session_agree(rank->session, status);
-	*exit_code = CT_EXIT_PASS;
 	ct_machine_free(machine);
 	ct_free(bindings);
 	ct_free(all);

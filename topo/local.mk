@@ -3,6 +3,7 @@
 core_sources += \
 	topo/binding.c \
 	topo/devices.c \
+	topo/diff.c \
 	topo/file.c \
 	topo/hash.c \
 	topo/hide.c \

@@ -178,6 +178,34 @@ ct_status ct_machine_tree(const struct ct_machine *machine, const struct ct_bind
  * CT_INVALID (ROOM too small). Any thread. */
 ct_status ct_binding_self(char *out, size_t room);
 
+/* What a difference between two machines is about. The first two must not be between nodes of one
+ * cluster; names and addresses always are; what passes (free huge pages, the link of an idle GPU)
+ * means nothing by itself. */
+enum ct_difference_kind { CT_DIFF_CLASS, CT_DIFF_SETTING, CT_DIFF_NAME, CT_DIFF_MOMENT, CT_NDIFFS };
+
+struct ct_difference {
+	enum ct_difference_kind kind;
+	char path[160]; /* "/nics/0000:18:00.0/mtu" */
+	char a[192], b[192];
+};
+
+struct ct_diff {
+	struct ct_difference *rows;
+	size_t nrows;
+	size_t count[CT_NDIFFS];
+};
+
+/* Every difference between A and B: facts, settings, and hwloc's trees. Devices are matched by PCI
+ * address, those without one by name. Where one machine comes from a file without addresses, those
+ * of the other are not compared. *DIFF is freed with ct_diff_free(). CT_NOMEM, CT_INVALID (hwloc
+ * does not take its own tree again). Any thread. */
+ct_status ct_machine_diff(const struct ct_machine *a, const struct ct_machine *b,
+	struct ct_diff *diff);
+void ct_diff_free(struct ct_diff *diff);
+
+/* "class", "settings", "names", "moment". */
+const char *ct_difference_name(enum ct_difference_kind kind);
+
 /* Name of setting ID ("governor"), and its value or "not readable: why" as the tree shows it;
  * OUT always ends in NUL. */
 const char *ct_setting_name(enum ct_setting_id id);
