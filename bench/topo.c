@@ -14,7 +14,7 @@ enum { CPUS_TEXT = 128 };
 struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	char *save, *load, *sysroot, *diff;
-	bool identify;
+	bool identify, matrix;
 };
 
 #define AT(field) offsetof(struct topo_settings, field)
@@ -26,6 +26,8 @@ static const struct ct_option own_options[] = {
 		"read a captured tree (hwloc.xml, sys/, proc/) instead of this node" },
 	{ "diff", 0, CT_OPT_TEXT, AT(diff), NULL, 0, 0, NULL, "FILE",
 		"compare with this machine file instead; exit 0 equal, 1 different" },
+	{ "matrix", 0, CT_OPT_FLAG, AT(matrix), NULL, 0, 0, NULL, NULL,
+		"show how far each GPU is from each NIC, and its best one, instead of the tree" },
 	{ "identify", 0, CT_OPT_FLAG, AT(identify), NULL, 0, 0, NULL, NULL,
 		"--save keeps serial numbers and addresses" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -49,12 +51,25 @@ static ct_status read_machine(const struct topo_settings *s, struct ct_machine *
 	return ct_machine_read(s->sysroot, machine);
 }
 
+static ct_status add_matrix(const struct ct_machine *machine, struct ct_buf *out)
+{
+	struct ct_matrix matrix;
+	ct_status status = ct_machine_matrix(machine, &matrix);
+
+	if (status != CT_OK)
+		return status;
+	status = ct_matrix_text(machine, &matrix, out);
+	ct_matrix_free(&matrix);
+	return status;
+}
+
 static ct_status show(const struct topo_settings *s, const struct ct_machine *machine,
 	const struct ct_binding *bindings, size_t n)
 {
 	struct ct_buf text = ct_buf_make(1 << 20);
 	char hash[CT_MACHINE_HASH_ROOM];
-	ct_status status = ct_machine_tree(machine, bindings, n, &text);
+	ct_status status = s->matrix ? add_matrix(machine, &text) :
+				       ct_machine_tree(machine, bindings, n, &text);
 
 	if (status == CT_OK)
 		status = ct_machine_hash(machine, hash);

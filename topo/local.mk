@@ -8,10 +8,16 @@ core_sources += \
 	topo/hash.c \
 	topo/hide.c \
 	topo/machine.c topo/machine.h \
+	topo/matrix.c \
 	topo/node.c \
+	topo/pci.c \
 	topo/settings.c \
 	topo/sha256.c topo/sha256.h \
 	topo/sysfs.c topo/sysfs.h \
 	topo/topo.h \
 	topo/tree.c \
 	topo/xml.c
+
+machinesdir = $(pkgdatadir)/machines
+dist_machines_DATA = topo/machines/hgx-h100-8rail.json topo/machines/pcie-4gpu-2roce.json
+EXTRA_DIST += topo/machines/README.md

@@ -212,4 +212,68 @@ const char *ct_setting_name(enum ct_setting_id id);
 const char *ct_setting_text(const struct ct_facts *facts, enum ct_setting_id id, char *out,
 	size_t room);
 
+/* ---- the PCI tree ---------------------------------------------------------------------------- */
+
+#define CT_PCI_NONE SIZE_MAX
+
+enum ct_pci_kind { CT_PCI_HOST, CT_PCI_BRIDGE, CT_PCI_GPU, CT_PCI_NIC, CT_PCI_OTHER };
+
+/* HOST, a CPU's host bridge, has no address, ids or link; BRIDGE (root port, port of a switch) has
+ * no link here. NIC: a network interface or RDMA device is listed for it. */
+struct ct_pci_node {
+	enum ct_pci_kind kind;
+	size_t parent; /* an earlier node, or CT_PCI_NONE */
+	struct ct_pci pci;
+};
+
+struct ct_pci_tree {
+	struct ct_pci_node *nodes;
+	size_t n;
+};
+
+/* The tree, each node before those below it. Free tree->nodes with ct_free(). CT_NOMEM. */
+ct_status ct_machine_pci(const struct ct_machine *machine, struct ct_pci_tree *tree);
+
+/* The node with ADDRESS, or CT_PCI_NONE. */
+size_t ct_pci_find(const struct ct_pci_tree *tree, const char *address);
+
+/* How far two devices are apart, nearest first, in nvidia-smi's words ("nvidia-smi topo -m" legend):
+ * at most one switch; several; one host bridge; host bridges of one NUMA node; NUMA nodes. */
+enum ct_distance {
+	CT_DISTANCE_PIX,
+	CT_DISTANCE_PXB,
+	CT_DISTANCE_PHB,
+	CT_DISTANCE_NODE,
+	CT_DISTANCE_SYS,
+	CT_DISTANCE_UNKNOWN, /* no PCI device, or on no one NUMA node */
+};
+
+/* Pure. A or B may be CT_PCI_NONE. */
+enum ct_distance ct_pci_distance(const struct ct_pci_tree *tree, size_t a, size_t b);
+const char *ct_distance_name(enum ct_distance path);
+
+struct ct_matrix_nic {
+	char name[64]; /* of an RDMA port ("mlx5_0", "mlx5_0:2"), or an interface if there are none */
+	char address[24];
+	uint64_t Mbps; /* what its link and its PCIe slot carry, headers not counted; 0 = not told */
+	bool up;       /* or not told */
+};
+
+/* Each GPU of the facts and each NIC. */
+struct ct_matrix {
+	struct ct_matrix_nic *nics;
+	size_t nnics, ngpus;
+	enum ct_distance *path; /* [gpu * nnics + nic] */
+	size_t *best;       /* of each GPU: a NIC, or CT_PCI_NONE when none is up */
+};
+
+/* Best is what is up, then fastest, then nearest, then taken by the fewest earlier GPUs. *MATRIX is
+ * freed with ct_matrix_free(). CT_NOMEM. Any thread. */
+ct_status ct_machine_matrix(const struct ct_machine *machine, struct ct_matrix *matrix);
+void ct_matrix_free(struct ct_matrix *matrix);
+
+/* Adds the matrix for the terminal to OUT. CT_NOMEM. */
+ct_status ct_matrix_text(const struct ct_machine *machine, const struct ct_matrix *matrix,
+	struct ct_buf *out);
+
 #endif

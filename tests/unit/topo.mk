@@ -8,3 +8,4 @@ unit_tests += tests/unit/test_topo_tree
 EXTRA_DIST += tests/fixtures/sysroot-2nic tests/fixtures/sysroot-2x56
 unit_tests += tests/unit/test_topo_diff
 shell_tests += tests/cli/topo_diff.t
+unit_tests += tests/unit/test_topo_matrix
