@@ -8,12 +8,13 @@
 #include "bench.h"
 #include "cli.h"
 #include "job.h"
+#include "picture.h"
 
 enum { CPUS_TEXT = 128 };
 
 struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
-	char *save, *load, *sysroot, *diff;
+	char *save, *load, *sysroot, *diff, *nccl_xml;
 	bool identify, matrix;
 };
 
@@ -28,6 +29,8 @@ static const struct ct_option own_options[] = {
 		"compare with this machine file instead; exit 0 equal, 1 different" },
 	{ "matrix", 0, CT_OPT_FLAG, AT(matrix), NULL, 0, 0, NULL, NULL,
 		"show how far each GPU is from each NIC, and its best one, instead of the tree" },
+	{ "nccl-xml", 0, CT_OPT_TEXT, AT(nccl_xml), NULL, 0, 0, NULL, "FILE",
+		"write the PCI tree for NCCL_TOPO_FILE" },
 	{ "identify", 0, CT_OPT_FLAG, AT(identify), NULL, 0, 0, NULL, NULL,
 		"--save keeps serial numbers and addresses" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -66,7 +69,7 @@ static ct_status add_matrix(const struct ct_machine *machine, struct ct_buf *out
 static ct_status show(const struct topo_settings *s, const struct ct_machine *machine,
 	const struct ct_binding *bindings, size_t n)
 {
-	struct ct_buf text = ct_buf_make(1 << 20);
+	struct ct_buf text = ct_buf_make(1 << 20), notes = ct_buf_make(1 << 12);
 	char hash[CT_MACHINE_HASH_ROOM];
 	ct_status status = s->matrix ? add_matrix(machine, &text) :
 				       ct_machine_tree(machine, bindings, n, &text);
@@ -75,9 +78,14 @@ static ct_status show(const struct topo_settings *s, const struct ct_machine *ma
 		status = ct_machine_hash(machine, hash);
 	if (status == CT_OK && s->save != NULL)
 		status = ct_machine_save(machine, s->save, s->identify);
+	if (status == CT_OK && s->nccl_xml != NULL)
+		status = ct_picture_nccl(machine, s->nccl_xml, &notes);
 	if (status == CT_OK)
 		printf("%smachine hash %s\n", text.text, hash);
 	ct_buf_free(&text);
+	if (status == CT_OK && s->nccl_xml != NULL)
+		printf("written: %s; %s", s->nccl_xml, notes.text);
+	ct_buf_free(&notes);
 	if (status == CT_OK && s->save != NULL)
 		printf("saved: %s\n", s->save);
 	if (status == CT_OK && s->load != NULL)

@@ -10,6 +10,7 @@ core_sources += \
 	topo/machine.c topo/machine.h \
 	topo/matrix.c \
 	topo/node.c \
+	topo/numa.c \
 	topo/pci.c \
 	topo/settings.c \
 	topo/sha256.c topo/sha256.h \

@@ -64,8 +64,12 @@ static void add_device(struct growing *g, hwloc_obj_t obj, size_t parent, int de
 	ct_node_pci(g->machine->topology, obj, &node->pci);
 	if (obj->type == HWLOC_OBJ_PCI_DEVICE) {
 		known = known_pci(&g->machine->facts, node->pci.address, &node->kind);
-		if (known != NULL)
-			node->pci = *known;
+		if (known != NULL) {
+			node->pci.speed_MTs = known->speed_MTs;
+			node->pci.width = known->width;
+			node->pci.max_speed_MTs = known->max_speed_MTs;
+			node->pci.max_width = known->max_width;
+		}
 	} else if (obj->attr->bridge.upstream_type == HWLOC_OBJ_BRIDGE_PCI) {
 		node->kind = CT_PCI_BRIDGE;
 	} else {

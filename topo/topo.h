@@ -276,4 +276,24 @@ void ct_matrix_free(struct ct_matrix *matrix);
 ct_status ct_matrix_text(const struct ct_machine *machine, const struct ct_matrix *matrix,
 	struct ct_buf *out);
 
+/* ---- NUMA nodes ------------------------------------------------------------------------------ */
+
+struct ct_numa {
+	uint64_t number;  /* the operating system's */
+	uint64_t package; /* its package's, or CT_UNKNOWN */
+	uint64_t cores, pus, memory_bytes;
+	char cpus[96]; /* "0-55,112-167", cut when longer */
+	char *mask;    /* the kernel's form: "0000ffff,ffffffff" */
+};
+
+/* All NUMA nodes, in hwloc's order; free with ct_numa_free(). CT_NOMEM. */
+ct_status ct_machine_numa(const struct ct_machine *machine, struct ct_numa **nodes, size_t *n);
+void ct_numa_free(struct ct_numa *nodes, size_t n);
+
+/* As hwloc tells them ("x86_64", "GenuineIntel", "6", "143"); "" when it does not. */
+struct ct_cpu {
+	char arch[16], vendor[32], family[8], model[8];
+};
+void ct_machine_cpu(const struct ct_machine *machine, struct ct_cpu *cpu);
+
 #endif

@@ -9,3 +9,5 @@ EXTRA_DIST += tests/fixtures/sysroot-2nic tests/fixtures/sysroot-2x56
 unit_tests += tests/unit/test_topo_diff
 shell_tests += tests/cli/topo_diff.t
 unit_tests += tests/unit/test_topo_matrix
+shell_tests += tests/cli/topo_nccl.t
+EXTRA_DIST += tests/fixtures/nccl-topology.dtd

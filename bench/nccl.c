@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * NCCL's topology file: system > cpu > pci > pci … > nic > net (nccl src/graph/xml.cc, 2.28). As NCCL
+ * itself does when it looks, a switch is one node, its upstream port: from a device or a switch the
+ * port above is skipped, the one above that is taken, and root ports are left out.
+ */
+#include <libxml/xmlwriter.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "picture.h"
+
+struct nccl {
+	const struct ct_facts *facts;
+	struct ct_pci_tree tree;
+	struct ct_cpu cpu;
+	bool *wanted; /* of each node: it is, or leads to, a GPU or NIC */
+	xmlTextWriterPtr writer;
+	size_t no_link, ndevices;
+	bool bad;
+};
+
+static void attribute(struct nccl *n, const char *name, const char *value)
+{
+	if (value[0] != '\0')
+		n->bad |= xmlTextWriterWriteAttribute(n->writer, BAD_CAST name, BAD_CAST value) < 0;
+}
+
+static void number(struct nccl *n, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	attribute(n, name, text);
+}
+
+static void begin(struct nccl *n, const char *name)
+{
+	n->bad |= xmlTextWriterStartElement(n->writer, BAD_CAST name) < 0;
+}
+
+static void end(struct nccl *n)
+{
+	n->bad |= xmlTextWriterEndElement(n->writer) < 0;
+}
+
+static size_t above(const struct nccl *n, size_t node)
+{
+	size_t up = n->tree.nodes[node].parent;
+
+	if (up != CT_PCI_NONE && n->tree.nodes[up].kind == CT_PCI_BRIDGE)
+		up = n->tree.nodes[up].parent;
+	else
+		return CT_PCI_NONE;
+	return up != CT_PCI_NONE && n->tree.nodes[up].kind == CT_PCI_BRIDGE ? up : CT_PCI_NONE;
+}
+
+static void mark(struct nccl *n)
+{
+	for (size_t i = 0; i < n->tree.n; i++) {
+		if (n->tree.nodes[i].kind != CT_PCI_GPU && n->tree.nodes[i].kind != CT_PCI_NIC)
+			continue;
+		n->ndevices++;
+		for (size_t at = i; at != CT_PCI_NONE; at = above(n, at))
+			n->wanted[at] = true;
+	}
+}
+
+/* "10de:2330" as two attributes of the form 0x10de. */
+static void ids(struct nccl *n, const char *pair, const char *vendor, const char *device)
+{
+	char text[8];
+
+	if (strlen(pair) != 9)
+		return;
+	snprintf(text, sizeof(text), "0x%.4s", pair);
+	attribute(n, vendor, text);
+	snprintf(text, sizeof(text), "0x%.4s", pair + 5);
+	attribute(n, device, text);
+}
+
+/* What a trained link and its slot can do: NCCL reads max_link_speed. */
+static void link_of(struct nccl *n, const struct ct_pci *pci)
+{
+	char text[32];
+
+	if (pci->max_speed_MTs == CT_UNKNOWN || pci->max_width == CT_UNKNOWN) {
+		n->no_link++;
+		return;
+	}
+	snprintf(text, sizeof(text), "%.1f GT/s PCIe", (double)pci->max_speed_MTs / 1000);
+	attribute(n, "link_speed", text);
+	number(n, "link_width", pci->max_width);
+}
+
+static void write_net(struct nccl *n, const char *name, uint64_t port, uint64_t Mbps)
+{
+	begin(n, "net");
+	attribute(n, "name", name);
+	if (Mbps != CT_UNKNOWN)
+		number(n, "speed", Mbps);
+	if (port != CT_UNKNOWN)
+		number(n, "port", port);
+	end(n);
+}
+
+/* RDMA ports of the device; its interfaces where it has none. */
+static void write_nic(struct nccl *n, const char *address)
+{
+	const struct ct_facts *f = n->facts;
+	bool found = false;
+
+	begin(n, "nic");
+	for (size_t i = 0; i < f->nrdma; i++) {
+		if (strcmp(f->rdma[i].pci.address, address) != 0)
+			continue;
+		write_net(n, f->rdma[i].name, f->rdma[i].port, f->rdma[i].rate_Mbps);
+		found = true;
+	}
+	for (size_t i = 0; !found && i < f->nnics; i++) {
+		if (strcmp(f->nics[i].pci.address, address) == 0)
+			write_net(n, f->nics[i].name, CT_UNKNOWN, f->nics[i].speed_Mbps);
+	}
+	end(n);
+}
+
+static void write_pci(struct nccl *n, size_t node)
+{
+	const struct ct_pci_node *at = &n->tree.nodes[node];
+	char class_id[16];
+
+	begin(n, "pci");
+	attribute(n, "busid", at->pci.address);
+	snprintf(class_id, sizeof(class_id), "0x%.4s00", at->kind == CT_PCI_BRIDGE ? "0604" :
+		at->pci.class_id);
+	attribute(n, "class", class_id);
+	ids(n, at->pci.id, "vendor", "device");
+	ids(n, at->pci.subsystem, "subsystem_vendor", "subsystem_device");
+	link_of(n, &at->pci);
+	if (at->kind == CT_PCI_NIC)
+		write_nic(n, at->pci.address);
+	for (size_t i = 0; i < n->tree.n; i++) {
+		if (n->wanted[i] && above(n, i) == node)
+			write_pci(n, i);
+	}
+	end(n);
+}
+
+/* NCCL's words: arm64 for the kernel's aarch64; CPUID's extended family is shifted by four bits
+ * before it is added, so that AMD's 25 becomes 15 + (10 << 4). */
+static void write_cpu(struct nccl *n)
+{
+	bool arm = strcmp(n->cpu.arch, "aarch64") == 0, x86 = strcmp(n->cpu.arch, "x86_64") == 0;
+	unsigned long family = strtoul(n->cpu.family, NULL, 10);
+
+	if (arm || x86)
+		attribute(n, "arch", arm ? "arm64" : "x86_64");
+	if (!x86 || (strcmp(n->cpu.vendor, "GenuineIntel") != 0 &&
+		strcmp(n->cpu.vendor, "AuthenticAMD") != 0))
+		return;
+	attribute(n, "vendor", n->cpu.vendor);
+	if (n->cpu.family[0] == '\0' || n->cpu.model[0] == '\0' || family > 270)
+		return;
+	number(n, "familyid", family > 15 ? 15 + ((family - 15) << 4) : family);
+	attribute(n, "modelid", n->cpu.model);
+}
+
+/* NUMA: CT_UNKNOWN for devices on none or several, which NCCL calls -1. */
+static void write_numa(struct nccl *n, uint64_t numa, const char *mask)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < n->tree.n; i++) {
+		if (!n->wanted[i] || above(n, i) != CT_PCI_NONE || n->tree.nodes[i].pci.numa != numa)
+			continue;
+		if (!begun) {
+			begin(n, "cpu");
+			if (numa == CT_UNKNOWN)
+				attribute(n, "numaid", "-1");
+			else
+				number(n, "numaid", numa);
+			/* memory without CPUs is near to none */
+			if (strspn(mask, "0,") != strlen(mask))
+				attribute(n, "affinity", mask);
+			write_cpu(n);
+			begun = true;
+		}
+		write_pci(n, i);
+	}
+	if (begun)
+		end(n);
+}
+
+static void write_system(struct nccl *n, const struct ct_numa *nodes, size_t nnodes)
+{
+	xmlTextWriterSetIndent(n->writer, 1);
+	xmlTextWriterSetIndentString(n->writer, BAD_CAST "  ");
+	begin(n, "system");
+	attribute(n, "version", "1");
+	for (size_t i = 0; i < nnodes; i++)
+		write_numa(n, nodes[i].number, nodes[i].mask);
+	write_numa(n, CT_UNKNOWN, "");
+	end(n);
+}
+
+static ct_status write_file(struct nccl *n, const struct ct_numa *nodes, size_t nnodes,
+	const char *path)
+{
+	xmlBufferPtr buffer = xmlBufferCreate();
+	ct_status status;
+
+	n->writer = buffer != NULL ? xmlNewTextWriterMemory(buffer, 0) : NULL;
+	n->bad = n->writer == NULL;
+	if (!n->bad)
+		write_system(n, nodes, nnodes);
+	if (n->writer != NULL)
+		xmlFreeTextWriter(n->writer); /* flushes */
+	if (n->bad)
+		status = ct_fail(CT_NOMEM, "%s: libxml2 cannot write it", path);
+	else
+		status = ct_file_save(path, (const char *)xmlBufferContent(buffer),
+			(size_t)xmlBufferLength(buffer), 0644);
+	if (buffer != NULL)
+		xmlBufferFree(buffer);
+	return status;
+}
+
+static void tell(const struct nccl *n, struct ct_buf *notes)
+{
+	ct_buf_add(notes, "left out, for NCCL to find on the machine: NVLink, compute capability and "
+		"index of GPUs, GUID and index of NICs");
+	if (n->no_link > 0)
+		ct_buf_add(notes, ", the PCIe link of %zu bridges or devices", n->no_link);
+	if (n->cpu.arch[0] == '\0')
+		ct_buf_add(notes, ", the CPU's architecture");
+	ct_buf_add(notes, "\n");
+}
+
+ct_status ct_picture_nccl(const struct ct_machine *machine, const char *path, struct ct_buf *notes)
+{
+	struct nccl n = { .facts = ct_machine_facts(machine) };
+	struct ct_numa *nodes = NULL;
+	size_t nnodes = 0;
+	ct_status status = ct_machine_pci(machine, &n.tree);
+
+	if (status == CT_OK)
+		status = ct_machine_numa(machine, &nodes, &nnodes);
+	if (status != CT_OK)
+		goto free_tree;
+	ct_machine_cpu(machine, &n.cpu);
+	n.wanted = ct_alloc(n.tree.n, sizeof(*n.wanted));
+	status = n.wanted != NULL ? CT_OK : CT_NOMEM;
+	if (status != CT_OK)
+		goto free_numa;
+	mark(&n);
+	if (n.ndevices == 0)
+		status = ct_fail(CT_UNSUPPORTED, "%s: not written: no GPU and no NIC on PCI", path);
+	else
+		status = write_file(&n, nodes, nnodes, path);
+	if (status == CT_OK)
+		tell(&n, notes);
+	ct_free(n.wanted);
+free_numa:
+	ct_numa_free(nodes, nnodes);
+free_tree:
+	ct_free(n.tree.nodes);
+	return status;
+}
