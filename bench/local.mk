@@ -5,4 +5,4 @@ colltune_SOURCES += bench/bench.h bench/main.c bench/cli.h bench/cli.c bench/job
 	bench/sink.h bench/sink.c bench/shown.h bench/shown.c bench/accept.c bench/topo.c \
 	bench/list.c bench/view.c bench/compare.c
 # Files for others, through libxml2.
-colltune_SOURCES += bench/picture.h bench/nccl.c
+colltune_SOURCES += bench/xml.h bench/xml.c bench/picture.h bench/nccl.c bench/draw.c

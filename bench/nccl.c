@@ -4,46 +4,21 @@
  * itself does when it looks, a switch is one node, its upstream port: from a device or a switch the
  * port above is skipped, the one above that is taken, and root ports are left out.
  */
-#include <libxml/xmlwriter.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "picture.h"
+#include "xml.h"
 
 struct nccl {
 	const struct ct_facts *facts;
 	struct ct_pci_tree tree;
 	struct ct_cpu cpu;
 	bool *wanted; /* of each node: it is, or leads to, a GPU or NIC */
-	xmlTextWriterPtr writer;
+	struct ct_xml xml;
 	size_t no_link, ndevices;
-	bool bad;
 };
-
-static void attribute(struct nccl *n, const char *name, const char *value)
-{
-	if (value[0] != '\0')
-		n->bad |= xmlTextWriterWriteAttribute(n->writer, BAD_CAST name, BAD_CAST value) < 0;
-}
-
-static void number(struct nccl *n, const char *name, uint64_t value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	attribute(n, name, text);
-}
-
-static void begin(struct nccl *n, const char *name)
-{
-	n->bad |= xmlTextWriterStartElement(n->writer, BAD_CAST name) < 0;
-}
-
-static void end(struct nccl *n)
-{
-	n->bad |= xmlTextWriterEndElement(n->writer) < 0;
-}
 
 static size_t above(const struct nccl *n, size_t node)
 {
@@ -75,9 +50,9 @@ static void ids(struct nccl *n, const char *pair, const char *vendor, const char
 	if (strlen(pair) != 9)
 		return;
 	snprintf(text, sizeof(text), "0x%.4s", pair);
-	attribute(n, vendor, text);
+	ct_xml_attribute(&n->xml, vendor, text);
 	snprintf(text, sizeof(text), "0x%.4s", pair + 5);
-	attribute(n, device, text);
+	ct_xml_attribute(&n->xml, device, text);
 }
 
 /* What a trained link and its slot can do: NCCL reads max_link_speed. */
@@ -90,19 +65,19 @@ static void link_of(struct nccl *n, const struct ct_pci *pci)
 		return;
 	}
 	snprintf(text, sizeof(text), "%.1f GT/s PCIe", (double)pci->max_speed_MTs / 1000);
-	attribute(n, "link_speed", text);
-	number(n, "link_width", pci->max_width);
+	ct_xml_attribute(&n->xml, "link_speed", text);
+	ct_xml_number(&n->xml, "link_width", pci->max_width);
 }
 
 static void write_net(struct nccl *n, const char *name, uint64_t port, uint64_t Mbps)
 {
-	begin(n, "net");
-	attribute(n, "name", name);
+	ct_xml_begin(&n->xml, "net");
+	ct_xml_attribute(&n->xml, "name", name);
 	if (Mbps != CT_UNKNOWN)
-		number(n, "speed", Mbps);
+		ct_xml_number(&n->xml, "speed", Mbps);
 	if (port != CT_UNKNOWN)
-		number(n, "port", port);
-	end(n);
+		ct_xml_number(&n->xml, "port", port);
+	ct_xml_end(&n->xml);
 }
 
 /* RDMA ports of the device; its interfaces where it has none. */
@@ -111,7 +86,7 @@ static void write_nic(struct nccl *n, const char *address)
 	const struct ct_facts *f = n->facts;
 	bool found = false;
 
-	begin(n, "nic");
+	ct_xml_begin(&n->xml, "nic");
 	for (size_t i = 0; i < f->nrdma; i++) {
 		if (strcmp(f->rdma[i].pci.address, address) != 0)
 			continue;
@@ -122,7 +97,7 @@ static void write_nic(struct nccl *n, const char *address)
 		if (strcmp(f->nics[i].pci.address, address) == 0)
 			write_net(n, f->nics[i].name, CT_UNKNOWN, f->nics[i].speed_Mbps);
 	}
-	end(n);
+	ct_xml_end(&n->xml);
 }
 
 static void write_pci(struct nccl *n, size_t node)
@@ -130,11 +105,11 @@ static void write_pci(struct nccl *n, size_t node)
 	const struct ct_pci_node *at = &n->tree.nodes[node];
 	char class_id[16];
 
-	begin(n, "pci");
-	attribute(n, "busid", at->pci.address);
+	ct_xml_begin(&n->xml, "pci");
+	ct_xml_attribute(&n->xml, "busid", at->pci.address);
 	snprintf(class_id, sizeof(class_id), "0x%.4s00", at->kind == CT_PCI_BRIDGE ? "0604" :
 		at->pci.class_id);
-	attribute(n, "class", class_id);
+	ct_xml_attribute(&n->xml, "class", class_id);
 	ids(n, at->pci.id, "vendor", "device");
 	ids(n, at->pci.subsystem, "subsystem_vendor", "subsystem_device");
 	link_of(n, &at->pci);
@@ -144,7 +119,7 @@ static void write_pci(struct nccl *n, size_t node)
 		if (n->wanted[i] && above(n, i) == node)
 			write_pci(n, i);
 	}
-	end(n);
+	ct_xml_end(&n->xml);
 }
 
 /* NCCL's words: arm64 for the kernel's aarch64; CPUID's extended family is shifted by four bits
@@ -155,15 +130,15 @@ static void write_cpu(struct nccl *n)
 	unsigned long family = strtoul(n->cpu.family, NULL, 10);
 
 	if (arm || x86)
-		attribute(n, "arch", arm ? "arm64" : "x86_64");
+		ct_xml_attribute(&n->xml, "arch", arm ? "arm64" : "x86_64");
 	if (!x86 || (strcmp(n->cpu.vendor, "GenuineIntel") != 0 &&
 		strcmp(n->cpu.vendor, "AuthenticAMD") != 0))
 		return;
-	attribute(n, "vendor", n->cpu.vendor);
+	ct_xml_attribute(&n->xml, "vendor", n->cpu.vendor);
 	if (n->cpu.family[0] == '\0' || n->cpu.model[0] == '\0' || family > 270)
 		return;
-	number(n, "familyid", family > 15 ? 15 + ((family - 15) << 4) : family);
-	attribute(n, "modelid", n->cpu.model);
+	ct_xml_number(&n->xml, "familyid", family > 15 ? 15 + ((family - 15) << 4) : family);
+	ct_xml_attribute(&n->xml, "modelid", n->cpu.model);
 }
 
 /* NUMA: CT_UNKNOWN for devices on none or several, which NCCL calls -1. */
@@ -175,55 +150,31 @@ static void write_numa(struct nccl *n, uint64_t numa, const char *mask)
 		if (!n->wanted[i] || above(n, i) != CT_PCI_NONE || n->tree.nodes[i].pci.numa != numa)
 			continue;
 		if (!begun) {
-			begin(n, "cpu");
+			ct_xml_begin(&n->xml, "cpu");
 			if (numa == CT_UNKNOWN)
-				attribute(n, "numaid", "-1");
+				ct_xml_attribute(&n->xml, "numaid", "-1");
 			else
-				number(n, "numaid", numa);
+				ct_xml_number(&n->xml, "numaid", numa);
 			/* memory without CPUs is near to none */
 			if (strspn(mask, "0,") != strlen(mask))
-				attribute(n, "affinity", mask);
+				ct_xml_attribute(&n->xml, "affinity", mask);
 			write_cpu(n);
 			begun = true;
 		}
 		write_pci(n, i);
 	}
 	if (begun)
-		end(n);
+		ct_xml_end(&n->xml);
 }
 
 static void write_system(struct nccl *n, const struct ct_numa *nodes, size_t nnodes)
 {
-	xmlTextWriterSetIndent(n->writer, 1);
-	xmlTextWriterSetIndentString(n->writer, BAD_CAST "  ");
-	begin(n, "system");
-	attribute(n, "version", "1");
+	ct_xml_begin(&n->xml, "system");
+	ct_xml_attribute(&n->xml, "version", "1");
 	for (size_t i = 0; i < nnodes; i++)
 		write_numa(n, nodes[i].number, nodes[i].mask);
 	write_numa(n, CT_UNKNOWN, "");
-	end(n);
-}
-
-static ct_status write_file(struct nccl *n, const struct ct_numa *nodes, size_t nnodes,
-	const char *path)
-{
-	xmlBufferPtr buffer = xmlBufferCreate();
-	ct_status status;
-
-	n->writer = buffer != NULL ? xmlNewTextWriterMemory(buffer, 0) : NULL;
-	n->bad = n->writer == NULL;
-	if (!n->bad)
-		write_system(n, nodes, nnodes);
-	if (n->writer != NULL)
-		xmlFreeTextWriter(n->writer); /* flushes */
-	if (n->bad)
-		status = ct_fail(CT_NOMEM, "%s: libxml2 cannot write it", path);
-	else
-		status = ct_file_save(path, (const char *)xmlBufferContent(buffer),
-			(size_t)xmlBufferLength(buffer), 0644);
-	if (buffer != NULL)
-		xmlBufferFree(buffer);
-	return status;
+	ct_xml_end(&n->xml);
 }
 
 static void tell(const struct nccl *n, struct ct_buf *notes)
@@ -254,10 +205,13 @@ ct_status ct_picture_nccl(const struct ct_machine *machine, const char *path, st
 	if (status != CT_OK)
 		goto free_numa;
 	mark(&n);
-	if (n.ndevices == 0)
+	if (n.ndevices == 0) {
 		status = ct_fail(CT_UNSUPPORTED, "%s: not written: no GPU and no NIC on PCI", path);
-	else
-		status = write_file(&n, nodes, nnodes, path);
+	} else {
+		ct_xml_open(&n.xml);
+		write_system(&n, nodes, nnodes);
+		status = ct_xml_save(&n.xml, path);
+	}
 	if (status == CT_OK)
 		tell(&n, notes);
 	ct_free(n.wanted);

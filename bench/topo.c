@@ -14,7 +14,7 @@ enum { CPUS_TEXT = 128 };
 
 struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
-	char *save, *load, *sysroot, *diff, *nccl_xml;
+	char *save, *load, *sysroot, *diff, *nccl_xml, *draw;
 	bool identify, matrix;
 };
 
@@ -31,6 +31,8 @@ static const struct ct_option own_options[] = {
 		"show how far each GPU is from each NIC, and its best one, instead of the tree" },
 	{ "nccl-xml", 0, CT_OPT_TEXT, AT(nccl_xml), NULL, 0, 0, NULL, "FILE",
 		"write the PCI tree for NCCL_TOPO_FILE" },
+	{ "draw", 0, CT_OPT_TEXT, AT(draw), NULL, 0, 0, NULL, "FILE.svg",
+		"draw the node: boxes nested as the hardware is, links below their best in red" },
 	{ "identify", 0, CT_OPT_FLAG, AT(identify), NULL, 0, 0, NULL, NULL,
 		"--save keeps serial numbers and addresses" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -80,11 +82,15 @@ static ct_status show(const struct topo_settings *s, const struct ct_machine *ma
 		status = ct_machine_save(machine, s->save, s->identify);
 	if (status == CT_OK && s->nccl_xml != NULL)
 		status = ct_picture_nccl(machine, s->nccl_xml, &notes);
+	if (status == CT_OK && s->draw != NULL)
+		status = ct_picture_draw(machine, s->draw);
 	if (status == CT_OK)
 		printf("%smachine hash %s\n", text.text, hash);
 	ct_buf_free(&text);
 	if (status == CT_OK && s->nccl_xml != NULL)
 		printf("written: %s; %s", s->nccl_xml, notes.text);
+	if (status == CT_OK && s->draw != NULL)
+		printf("drawn: %s\n", s->draw);
 	ct_buf_free(&notes);
 	if (status == CT_OK && s->save != NULL)
 		printf("saved: %s\n", s->save);

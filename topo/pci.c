@@ -4,13 +4,13 @@
 
 #include "machine.h"
 
-enum { DEPTH_MOST = 64 };
+enum { DEPTH_MOST = 64, NODES_MOST = 8192 };
 
 struct growing {
 	const struct ct_machine *machine;
 	struct ct_pci_tree tree;
 	size_t room;
-	bool bad;
+	bool bad; /* no memory */
 };
 
 /* The facts know the links of the devices that count. */
@@ -37,6 +37,8 @@ static const struct ct_pci *known_pci(const struct ct_facts *f, const char *addr
 
 static struct ct_pci_node *grow(struct growing *g)
 {
+	if (g->tree.n == NODES_MOST)
+		return NULL;
 	if (g->tree.n == g->room) {
 		size_t room = g->room > 0 ? 2 * g->room : 32;
 		struct ct_pci_node *more = ct_realloc(g->tree.nodes, room, sizeof(*more));

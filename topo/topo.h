@@ -231,7 +231,8 @@ struct ct_pci_tree {
 	size_t n;
 };
 
-/* The tree, each node before those below it. Free tree->nodes with ct_free(). CT_NOMEM. */
+/* The tree, each node before those below it, at most 8192 of them and 64 deep: no machine has more,
+ * a damaged file may. Free tree->nodes with ct_free(). CT_NOMEM. */
 ct_status ct_machine_pci(const struct ct_machine *machine, struct ct_pci_tree *tree);
 
 /* The node with ADDRESS, or CT_PCI_NONE. */

@@ -11,3 +11,4 @@ shell_tests += tests/cli/topo_diff.t
 unit_tests += tests/unit/test_topo_matrix
 shell_tests += tests/cli/topo_nccl.t
 EXTRA_DIST += tests/fixtures/nccl-topology.dtd
+shell_tests += tests/cli/topo_draw.t
