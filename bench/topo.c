@@ -68,34 +68,45 @@ static ct_status add_matrix(const struct ct_machine *machine, struct ct_buf *out
 	return status;
 }
 
+/* The files that were asked for, each told in NOTES. */
+static ct_status write_files(const struct topo_settings *s, const struct ct_machine *machine,
+	struct ct_buf *notes)
+{
+	ct_status status = CT_OK;
+
+	if (s->save != NULL) {
+		status = ct_machine_save(machine, s->save, s->identify);
+		ct_buf_add(notes, "saved: %s\n", s->save);
+	}
+	if (status == CT_OK && s->nccl_xml != NULL) {
+		ct_buf_add(notes, "written: %s; ", s->nccl_xml);
+		status = ct_picture_nccl(machine, s->nccl_xml, notes);
+	}
+	if (status == CT_OK && s->draw != NULL) {
+		status = ct_picture_draw(machine, s->draw);
+		ct_buf_add(notes, "drawn: %s\n", s->draw);
+	}
+	return status == CT_OK ? ct_buf_status(notes) : status;
+}
+
 static ct_status show(const struct topo_settings *s, const struct ct_machine *machine,
 	const struct ct_binding *bindings, size_t n)
 {
-	struct ct_buf text = ct_buf_make(1 << 20), notes = ct_buf_make(1 << 12);
+	struct ct_buf text = ct_buf_make(1 << 20), notes = ct_buf_make(1 << 16);
 	char hash[CT_MACHINE_HASH_ROOM];
 	ct_status status = s->matrix ? add_matrix(machine, &text) :
 				       ct_machine_tree(machine, bindings, n, &text);
 
 	if (status == CT_OK)
 		status = ct_machine_hash(machine, hash);
-	if (status == CT_OK && s->save != NULL)
-		status = ct_machine_save(machine, s->save, s->identify);
-	if (status == CT_OK && s->nccl_xml != NULL)
-		status = ct_picture_nccl(machine, s->nccl_xml, &notes);
-	if (status == CT_OK && s->draw != NULL)
-		status = ct_picture_draw(machine, s->draw);
 	if (status == CT_OK)
-		printf("%smachine hash %s\n", text.text, hash);
-	ct_buf_free(&text);
-	if (status == CT_OK && s->nccl_xml != NULL)
-		printf("written: %s; %s", s->nccl_xml, notes.text);
-	if (status == CT_OK && s->draw != NULL)
-		printf("drawn: %s\n", s->draw);
-	ct_buf_free(&notes);
-	if (status == CT_OK && s->save != NULL)
-		printf("saved: %s\n", s->save);
+		status = write_files(s, machine, &notes);
+	if (status == CT_OK)
+		printf("%smachine hash %s\n%s", text.text, hash, notes.text != NULL ? notes.text : "");
 	if (status == CT_OK && s->load != NULL)
 		printf("loaded: %s, not read from this node\n", s->load);
+	ct_buf_free(&notes);
+	ct_buf_free(&text);
 	return status;
 }
 
@@ -108,8 +119,12 @@ static ct_status show_diff(const struct topo_settings *s, const struct ct_machin
 		"of the moment, which mean nothing by themselves" };
 	struct ct_machine *other = NULL;
 	struct ct_diff diff = { .nrows = 0 };
-	ct_status status = ct_machine_load(s->diff, &other);
+	ct_status status;
 
+	if (s->matrix || s->save != NULL || s->draw != NULL || s->nccl_xml != NULL)
+		return ct_fail(CT_INVALID, "--diff goes alone, without --matrix, --save, --draw and "
+			"--nccl-xml");
+	status = ct_machine_load(s->diff, &other);
 	if (status == CT_IO)
 		status = CT_INVALID; /* the command line names something that is no machine file */
 	if (status == CT_OK)

@@ -28,4 +28,7 @@ echo '{"schema":"colltune-machine/9"}' > wrong
 run "$COLLTUNE" topo --load one --diff wrong
 is "another schema: exit" "$status" 2
 like "another schema: where" "$err" 'wrong: /schema'
+run "$COLLTUNE" topo --load one --diff one --draw none.svg
+is "with --draw: exit" "$status" 2
+like "with --draw: why" "$err" 'goes alone'
 tap_done
