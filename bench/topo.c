@@ -111,12 +111,28 @@ static ct_status show(const struct topo_settings *s, const struct ct_machine *ma
 }
 
 /* Names and what passes are told, but two nodes of one cluster may differ in them. */
-static ct_status show_diff(const struct topo_settings *s, const struct ct_machine *machine,
-	int *exit_code)
+static void print_diff(const struct ct_diff *diff)
 {
 	static const char *const heads[CT_NDIFFS] = { "class", "settings",
 		"names and addresses, which always differ between nodes",
 		"of the moment, which mean nothing by themselves" };
+
+	for (int kind = 0; kind < CT_NDIFFS; kind++) {
+		if (diff->count[kind] > 0)
+			printf("%s: %zu\n", heads[kind], diff->count[kind]);
+		for (size_t i = 0; i < diff->nrows; i++) {
+			const struct ct_difference *d = &diff->rows[i];
+
+			if ((int)d->kind == kind)
+				printf("  %s: %s | %s\n", d->path, d->a, d->b);
+		}
+	}
+}
+
+static ct_status show_diff(const struct topo_settings *s, const struct ct_machine *machine,
+	int *exit_code)
+{
+	const char *name = s->load != NULL ? s->load : s->sysroot != NULL ? s->sysroot : "this node";
 	struct ct_machine *other = NULL;
 	struct ct_diff diff = { .nrows = 0 };
 	ct_status status;
@@ -129,22 +145,11 @@ static ct_status show_diff(const struct topo_settings *s, const struct ct_machin
 		status = CT_INVALID; /* the command line names something that is no machine file */
 	if (status == CT_OK)
 		status = ct_machine_diff(machine, other, &diff);
-	for (int kind = 0; status == CT_OK && kind < CT_NDIFFS; kind++) {
-		if (diff.count[kind] > 0)
-			printf("%s: %zu\n", heads[kind], diff.count[kind]);
-		for (size_t i = 0; i < diff.nrows; i++) {
-			const struct ct_difference *d = &diff.rows[i];
-
-			if ((int)d->kind == kind)
-				printf("  %s: %s | %s\n", d->path, d->a, d->b);
-		}
-	}
 	if (status == CT_OK) {
 		bool equal = diff.count[CT_DIFF_CLASS] + diff.count[CT_DIFF_SETTING] == 0;
 
-		printf("%s: %s and %s\n", equal ? "equal" : "different",
-			s->load != NULL ? s->load : s->sysroot != NULL ? s->sysroot : "this node",
-			s->diff);
+		print_diff(&diff);
+		printf("%s: %s and %s\n", equal ? "equal" : "different", name, s->diff);
 		*exit_code = equal ? CT_EXIT_PASS : CT_EXIT_FAIL;
 	}
 	ct_diff_free(&diff);

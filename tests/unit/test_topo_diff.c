@@ -76,6 +76,9 @@ static const struct plant plants[] = {
 		"/settings/numa_balancing", "1", "not readable: gone" },
 	{ "\"hugepages\": [", "\"total\": 512", "\"total\": 0", CT_DIFF_SETTING,
 		"/hugepages/2097152/total", "512", "0" },
+	{ "hwloc_xml", "966d:aeff:fe00:1122", "966d:aeff:fe00:1123", CT_DIFF_NAME,
+		"/pci/0000:18:00.0/mlx5_0/Port1GID0", "fe80:0000:0000:0000:966d:aeff:fe00:1122",
+		"fe80:0000:0000:0000:966d:aeff:fe00:1123" },
 	{ .kind = CT_NDIFFS },
 };
 
