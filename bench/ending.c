@@ -87,7 +87,7 @@ static void *wait_for_signals(void *arg)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	if (sigwait(&set, &signo) != 0)
+	if (sigwait(&set, &signo) != 0 || atomic_load(&ending->over))
 		return NULL;
 	atomic_store(&ending->signal, signo);
 	/* First of all: a launcher may send SIGKILL next, and sooner than one would like. */

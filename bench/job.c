@@ -181,10 +181,13 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 		code = agreed_exit(&rank, status, code);
 	close_store(&rank, status, code);
 	fflush(stdout);
-	if (boot->rank == 0)
+	if (speaks)
 		atomic_store(&start->exit_code, code);
 	if (speaks)
 		ct_ending_session(start->ending, NULL);
+	/* All is written and said: a launcher that ends the slower ranks now ends nothing. */
+	if (start->settings->threads <= 1)
+		atomic_store(&start->ending->over, true);
 	if (status == CT_PEER || status == CT_TIMEOUT)
 		return status; /* nobody is there to close with */
 	ct_session_close(rank.session);
