@@ -181,10 +181,10 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 		code = agreed_exit(&rank, status, code);
 	close_store(&rank, status, code);
 	fflush(stdout);
-	if (speaks)
+	if (speaks) {
 		atomic_store(&start->exit_code, code);
-	if (speaks)
 		ct_ending_session(start->ending, NULL);
+	}
 	/* All is written and said: a launcher that ends the slower ranks now ends nothing. */
 	if (start->settings->threads <= 1)
 		atomic_store(&start->ending->over, true);

@@ -9,14 +9,6 @@
 
 #include "boot/mpi_boot.h"
 
-/* Open MPI unloads its plugins at the end; left loaded, the leak sanitizer can tell by their names
- * that what they keep is theirs. */
-__attribute__((visibility("default"))) int dlclose(void *handle)
-{
-	(void)handle;
-	return 0;
-}
-
 /* Only MPI calls these here, and the call chains of what they allocate do not reach up to MPI. */
 const char *__lsan_default_suppressions(void);
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void)
