@@ -15,7 +15,7 @@ enum {
 	LISTS = CT_P2P_LATENCY
 };
 /* First calls, verified calls and connections come on top of what a point may take. */
-enum { OVERHEAD_SHARE = 2 };
+enum { OVERHEAD_SHARE = 4 };
 
 /* Sizes of a collective, cut at the plan's most; the small sample of the ones few jobs wait for. */
 static const uint64_t full[] = { 8, 4096, 65536, 1 << 20, 4 << 20, 64 << 20 };
