@@ -164,7 +164,7 @@ void ct_machine_free(struct ct_machine *machine);
 /* The plain facts; they live as long as MACHINE. Never NULL. Any thread. */
 const struct ct_facts *ct_machine_facts(const struct ct_machine *machine);
 
-/* "sha256:…" over canonical JSON of the class facts (DESIGN.md section 7): machines that are
+/* "sha256:…" over canonical JSON of the class facts (docs/formats.md): machines that are
  * the same for tuning have the same hash. CT_NOMEM. Any thread. */
 ct_status ct_machine_hash(const struct ct_machine *machine, char out[CT_MACHINE_HASH_ROOM]);
 

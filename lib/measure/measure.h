@@ -214,7 +214,7 @@ struct ct_records {
 ct_status ct_records_read(const char *path, bool growing, struct ct_records *records);
 void ct_records_free(struct ct_records *records);
 
-/* A result directory of rank 0 (DESIGN.md section 7): run.json, points.jsonl, machines/, notes. */
+/* A result directory of rank 0 (docs/formats.md): run.json, points.jsonl, machines/, notes. */
 struct ct_store;
 
 /* DIR must be new (mkdir 0700) unless RESUME. CT_IO: cannot be made; CT_INVALID: exists, or on
