@@ -16,7 +16,6 @@ core_sources += \
 # The row "verbs": a module of its own, never of the library.
 verbs_module_sources += \
 	lib/net/verbs.c lib/net/verbs.h \
-	lib/net/verbs_device.c \
 	lib/net/verbs_link.c \
 	lib/net/verbs_memory.c \
 	lib/net/verbs_wire.c

@@ -60,13 +60,14 @@ static void verbs_close(void *self)
 static ct_status verbs_open(const struct ct_net_env *env, void **self)
 {
 	const struct ct_verbs_settings *set = env->settings != NULL ? env->settings : &defaults;
+	const struct ct_rdma_choice choice = { set->dev, set->port, set->gid };
 	struct ct_verbs *v = ct_alloc(1, sizeof(*v));
 	ct_status s;
 
 	if (v == NULL)
 		return CT_NOMEM;
 	v->world = env->world;
-	s = ct_verbs_choose(set, env->world, &v->dev);
+	s = ct_rdma_open(&choice, env->world->local_rank, &v->dev);
 	if (s != CT_OK) {
 		ct_free(v);
 		return s;
@@ -149,24 +150,6 @@ static ct_status verbs_ready(void *self)
 	return s;
 }
 
-/* Raw bytes per second of the port; software devices (vendor 0xffffff) name a rate they lack. */
-static double link_rate(const struct ct_verbs_device *dev)
-{
-	static const struct { unsigned code; double Gbps; } speeds[] = {
-		{ 1, 2.5 }, { 2, 5 }, { 4, 10 }, { 8, 10.3125 }, { 16, 14.0625 }, { 32, 25.78125 },
-		{ 64, 53.125 }, { 128, 106.25 },
-	};
-	static const unsigned lanes[] = { [1] = 1, [2] = 4, [4] = 8, [8] = 12, [16] = 2 };
-	unsigned width = dev->port_attr.active_width;
-
-	if (dev->attr.vendor_id == 0xffffff || width >= sizeof(lanes) / sizeof(lanes[0]))
-		return 0;
-	for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++)
-		if (speeds[i].code == dev->port_attr.active_speed)
-			return speeds[i].Gbps * lanes[width] * 1e9 / 8;
-	return 0;
-}
-
 static void verbs_query(void *self, struct ct_net_caps *caps)
 {
 	const struct ct_verbs *v = self;
@@ -175,7 +158,7 @@ static void verbs_query(void *self, struct ct_net_caps *caps)
 	caps->eager_bytes = CT_VERBS_EAGER;
 	caps->data_unchecked = false; /* the invariant CRC goes from end to end */
 	caps->mtu = mtu;
-	caps->link_Bps = link_rate(&v->dev);
+	caps->link_Bps = ct_rdma_link_Bps(&v->dev);
 	snprintf(caps->device, sizeof(caps->device), "%.31s", v->dev.name);
 	snprintf(caps->path, sizeof(caps->path), "RC over %.24s port %u, MTU %u: %.90s", v->dev.name,
 		v->dev.port, mtu, v->dev.why);

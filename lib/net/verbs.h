@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Inside the module verbs: what its files share. verbs.c moves messages, verbs_link.c makes and
- * connects queue pairs, verbs_device.c chooses device, port and GID, verbs_wire.c posts and reaps
- * work, verbs_memory.c registers memory.
+ * connects queue pairs, verbs_wire.c posts and reaps work, verbs_memory.c registers memory; lib/rdma
+ * chooses device, port and GID.
  *
  * Protocol of a pair, over one reliable connection: a message of up to CT_VERBS_EAGER bytes is
  * copied into a registered slot and sent into a slot that the receiver has posted. For a longer
@@ -16,10 +16,8 @@
 #ifndef CT_NET_VERBS_H
 #define CT_NET_VERBS_H
 
-#include <infiniband/verbs.h>
-#include <net/if.h>
-
 #include "queue.h"
+#include "rdma/rdma.h"
 
 enum {
 	CT_VERBS_EAGER = 4096,  /* largest message that is copied */
@@ -59,18 +57,6 @@ struct ct_verbs_card {
 
 _Static_assert(sizeof(struct ct_verbs_card) <= CT_NET_ADDRESS, "address too long");
 
-/* The chosen device, open. */
-struct ct_verbs_device {
-	struct ibv_context *context;
-	struct ibv_device_attr attr;
-	struct ibv_port_attr port_attr;
-	char name[64], netdev[IF_NAMESIZE];
-	uint8_t port, family;
-	int gid_index; /* -1: addressed by LID alone */
-	union ibv_gid gid;
-	char why[120]; /* how it was chosen, for people */
-};
-
 struct ct_verbs_peer {
 	struct ct_verbs_card card;
 	struct ibv_qp *qp;
@@ -92,7 +78,7 @@ struct ct_verbs_peer {
 
 struct ct_verbs {
 	const struct ct_world *world;
-	struct ct_verbs_device dev;
+	struct ct_rdma_device dev;
 	struct ibv_pd *pd;
 	struct ibv_cq *cq;
 	struct ct_verbs_peer *peers;
@@ -105,14 +91,6 @@ struct ct_verbs {
 	uint32_t *active, nactive;
 	struct ct_loop loop;
 };
-
-/* Chooses among all devices, ports and GIDs by what they are; SET narrows. Several that fit are
- * dealt out by the rank's number on its host. CT_IO names what was found and needed. */
-ct_status ct_verbs_choose(const struct ct_verbs_settings *set, const struct ct_world *world,
-	struct ct_verbs_device *dev);
-
-/* "::ffff:10.0.0.1"; OUT holds 48 bytes. */
-void ct_verbs_gid_text(const union ibv_gid *gid, char out[48]);
 
 /* Makes protection domain, completion queue, slots and one queue pair per peer. CT_IO names
  * the limit of the device or of locked memory. Undone by ct_verbs_unmake(), also in part. */
@@ -161,8 +139,5 @@ void ct_verbs_uncover(struct ct_verbs *v, uint64_t key);
  * one that outlives its mapping would let the device write into pages that are no longer ours. */
 ct_status ct_verbs_reg(void *self, void *memory, uint64_t bytes, uint64_t *key);
 void ct_verbs_dereg(void *self, uint64_t key);
-
-/* Why registering BYTES failed with ERROR. */
-ct_status ct_verbs_reg_failed(const struct ct_verbs *v, uint64_t bytes, int error);
 
 #endif

@@ -75,7 +75,7 @@ static ct_status make_arena(struct ct_verbs *v)
 		return CT_NOMEM;
 	v->arena_mr = ibv_reg_mr(v->pd, v->arena, bytes, IBV_ACCESS_LOCAL_WRITE);
 	if (v->arena_mr == NULL)
-		return ct_verbs_reg_failed(v, bytes, errno);
+		return ct_rdma_reg_failed(&v->dev, bytes, errno);
 	at = v->arena;
 	for (uint32_t r = 0; r < v->world->nranks; r++, at += PEER_BYTES) {
 		v->peers[r].out = at;
@@ -169,7 +169,7 @@ ct_status ct_verbs_link(struct ct_verbs *v, uint32_t peer)
 			IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
 	if (error != 0) {
 		if (v->dev.gid_index >= 0)
-			ct_verbs_gid_text((const void *)p->card.gid, gid);
+			ct_rdma_gid_text((const void *)p->card.gid, gid);
 		return ct_fail(CT_PEER, "verbs: %s port %u finds no way to rank %u on %s (%s%s, path MTU "
 			"%u): %s", v->dev.name, v->dev.port, peer, p->card.device, gid[0] != '\0' ?
 			"GID " : "by LID", gid, 128u << hear.path_mtu, strerror(error));

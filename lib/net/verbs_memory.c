@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Registered memory of the transport verbs. */
 #include <errno.h>
-#include <string.h>
-#include <sys/resource.h>
 
 #include "verbs.h"
-
-ct_status ct_verbs_reg_failed(const struct ct_verbs *v, uint64_t bytes, int error)
-{
-	struct rlimit limit;
-
-	if ((error == ENOMEM || error == EAGAIN || error == EPERM) &&
-		getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-		return ct_fail(CT_IO, "verbs: %s cannot register %llu bytes: the limit of "
-			"locked memory is %llu bytes, needed is more, best unlimited (ulimit -l, "
-			"limits.conf, LimitMEMLOCK)", v->dev.name, (unsigned long long)bytes,
-			(unsigned long long)limit.rlim_cur);
-	return ct_fail(error == ENOMEM ? CT_NOMEM : CT_IO, "verbs: %s cannot register %llu bytes: %s",
-		v->dev.name, (unsigned long long)bytes, strerror(error));
-}
 
 static ct_status reg_mr(struct ct_verbs *v, void *data, uint64_t bytes, struct ibv_mr **mr)
 {
 	*mr = ibv_reg_mr(v->pd, data, bytes, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
-	return *mr != NULL ? CT_OK : ct_verbs_reg_failed(v, bytes, errno);
+	return *mr != NULL ? CT_OK : ct_rdma_reg_failed(&v->dev, bytes, errno);
 }
 
 ct_status ct_verbs_cover(struct ct_verbs *v, void *data, uint64_t bytes, struct ibv_mr **mr)

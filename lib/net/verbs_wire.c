@@ -75,40 +75,14 @@ ct_status ct_verbs_repost(struct ct_verbs *v, uint32_t peer, uint32_t slot)
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
-struct cause {
-	enum ibv_wc_status status;
-	ct_status as;
-	const char *likely;
-};
-
-static const struct cause causes[] = {
-	{ IBV_WC_RETRY_EXC_ERR, CT_PEER, "the peer does not answer: its process has ended, its GID or "
-		"LID is unreachable, packets of the path MTU do not get through, or a lossy network "
-		"(PFC, congestion)" },
-	{ IBV_WC_RNR_RETRY_EXC_ERR, CT_PEER, "the peer has no receive posted: its process hangs" },
-	{ IBV_WC_REM_ACCESS_ERR, CT_PEER, "the peer's memory is not registered for this" },
-	{ IBV_WC_REM_INV_REQ_ERR, CT_PEER, "the peer's device refuses the request: message longer than "
-		"its buffer, or another path MTU" },
-	{ IBV_WC_REM_OP_ERR, CT_PEER, "the peer's device failed" },
-	{ IBV_WC_REM_ABORT_ERR, CT_PEER, "the peer's device gave up" },
-	{ IBV_WC_WR_FLUSH_ERR, CT_PEER, "the queue pair was ended by an earlier error or the port went "
-		"down" },
-	{ IBV_WC_LOC_PROT_ERR, CT_IO, "memory of this rank is not registered" },
-	{ IBV_WC_LOC_LEN_ERR, CT_IO, "a message is longer than its buffer or than the port allows" },
-	{ IBV_WC_LOC_QP_OP_ERR, CT_IO, "this device failed within the queue pair" },
-	{ IBV_WC_FATAL_ERR, CT_IO, "this device failed" },
-};
-
 ct_status ct_verbs_explain(const struct ct_verbs *v, uint32_t peer, const struct ibv_wc *wc)
 {
 	const struct ct_verbs_peer *p = &v->peers[peer];
-	const struct cause *c = &causes[0];
-	size_t n = sizeof(causes) / sizeof(causes[0]);
+	ct_status as;
+	const char *likely = ct_rdma_cause(wc->status, &as);
 
-	while (n > 0 && c->status != wc->status)
-		c++, n--;
-	return ct_fail(n > 0 ? c->as : CT_IO, "verbs: %s port %u, to rank %u on %s (QP %u, its %u): %s "
+	return ct_fail(as, "verbs: %s port %u, to rank %u on %s (QP %u, its %u): %s "
 		"(status %d, vendor syndrome 0x%x): %s", v->dev.name, v->dev.port, peer,
 		p->card.device, p->qp->qp_num, p->qpn, ibv_wc_status_str(wc->status),
-		(int)wc->status, wc->vendor_err, n > 0 ? c->likely : "cause unknown");
+		(int)wc->status, wc->vendor_err, likely);
 }

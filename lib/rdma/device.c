@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "verbs.h"
+#include "rdma.h"
 
 enum { MAX_FOUND = 64, MAX_GIDS = 512 };
 
@@ -23,13 +23,13 @@ struct found {
 };
 
 struct search {
-	const struct ct_verbs_settings *set;
+	const struct ct_rdma_choice *set;
 	struct found found[MAX_FOUND];
 	uint32_t nfound, nports;
 	char last[300]; /* why the last port that was looked at does not do */
 };
 
-void ct_verbs_gid_text(const union ibv_gid *gid, char out[48])
+void ct_rdma_gid_text(const union ibv_gid *gid, char out[48])
 {
 	if (inet_ntop(AF_INET6, gid->raw, out, 48) == NULL)
 		out[0] = '\0';
@@ -196,7 +196,7 @@ static ct_status none(const struct search *s, struct ibv_device **list, int n)
 		s->set->dev != NULL ? s->set->dev : "", names);
 }
 
-static ct_status take(const struct search *s, uint32_t which, struct ct_verbs_device *dev)
+static ct_status take(const struct search *s, uint32_t which, struct ct_rdma_device *dev)
 {
 	const struct found *f = &s->found[which];
 	char gid[48];
@@ -212,7 +212,7 @@ static ct_status take(const struct search *s, uint32_t which, struct ct_verbs_de
 	dev->gid_index = f->gid_index;
 	dev->family = f->family;
 	memcpy(dev->netdev, f->netdev, sizeof(dev->netdev));
-	ct_verbs_gid_text(&f->gid, gid);
+	ct_rdma_gid_text(&f->gid, gid);
 	if (f->gid_index < 0)
 		snprintf(dev->why, sizeof(dev->why), "LID %u, %u of %u that fit", f->port_attr.lid,
 			which + 1, s->nfound);
@@ -222,8 +222,7 @@ static ct_status take(const struct search *s, uint32_t which, struct ct_verbs_de
 	return CT_OK;
 }
 
-ct_status ct_verbs_choose(const struct ct_verbs_settings *set, const struct ct_world *world,
-	struct ct_verbs_device *dev)
+ct_status ct_rdma_open(const struct ct_rdma_choice *set, uint32_t number, struct ct_rdma_device *dev)
 {
 	struct search *s = ct_alloc(1, sizeof(*s));
 	struct ibv_device **list;
@@ -240,11 +239,28 @@ ct_status ct_verbs_choose(const struct ct_verbs_settings *set, const struct ct_w
 	if (s->nfound == 0)
 		status = none(s, list, list == NULL ? 0 : n);
 	else
-		status = take(s, world->local_rank % s->nfound, dev);
+		status = take(s, number % s->nfound, dev);
 	if (status != CT_OK && s->nfound > 0 && dev->context != NULL)
 		ibv_close_device(dev->context);
 	if (list != NULL)
 		ibv_free_device_list(list);
 	ct_free(s);
 	return status;
+}
+
+double ct_rdma_link_Bps(const struct ct_rdma_device *dev)
+{
+	static const struct { unsigned code; double Gbps; } speeds[] = {
+		{ 1, 2.5 }, { 2, 5 }, { 4, 10 }, { 8, 10.3125 }, { 16, 14.0625 }, { 32, 25.78125 },
+		{ 64, 53.125 }, { 128, 106.25 },
+	};
+	static const unsigned lanes[] = { [1] = 1, [2] = 4, [4] = 8, [8] = 12, [16] = 2 };
+	unsigned width = dev->port_attr.active_width;
+
+	if (dev->attr.vendor_id == 0xffffff || width >= sizeof(lanes) / sizeof(lanes[0]))
+		return 0;
+	for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++)
+		if (speeds[i].code == dev->port_attr.active_speed)
+			return speeds[i].Gbps * lanes[width] * 1e9 / 8;
+	return 0;
 }

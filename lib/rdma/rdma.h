@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Door of rdma: what everything over libibverbs shares: which device, port and GID, and what a
+ * failed completion means. Part of the module verbs, never of the library; only files of that
+ * module may include it.
+ */
+#ifndef CT_RDMA_H
+#define CT_RDMA_H
+
+#include <infiniband/verbs.h>
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "base/base.h"
+
+/* What narrows the choice; all zero = by what the ports are. */
+struct ct_rdma_choice {
+	const char *dev; /* device name; NULL = any */
+	int64_t port;    /* 0 = any */
+	const char *gid; /* index or address; NULL = a routable RoCE v2 one */
+};
+
+/* The chosen device, open. */
+struct ct_rdma_device {
+	struct ibv_context *context;
+	struct ibv_device_attr attr;
+	struct ibv_port_attr port_attr;
+	char name[64], netdev[IF_NAMESIZE];
+	uint8_t port, family; /* family of the GID: 4, 6, or 0 when addressed by LID */
+	int gid_index;        /* -1: addressed by LID alone */
+	union ibv_gid gid;
+	char why[120];        /* how it was chosen, for people */
+};
+
+/* Chooses among all devices, ports and GIDs by what they are; CHOICE narrows. Several that fit are
+ * dealt out by NUMBER (the rank's on its host). CT_IO names what was found and needed; CT_NOMEM.
+ * DEV->context is closed by the caller, with ibv_close_device(). */
+ct_status ct_rdma_open(const struct ct_rdma_choice *choice, uint32_t number,
+	struct ct_rdma_device *dev);
+
+/* "::ffff:10.0.0.1"; OUT holds 48 bytes. */
+void ct_rdma_gid_text(const union ibv_gid *gid, char out[48]);
+
+/* Raw bytes per second of the port (IBTA speed and width codes); 0 = unknown, and for software
+ * devices, which name a rate that they lack. */
+double ct_rdma_link_Bps(const struct ct_rdma_device *dev);
+
+/* The likely cause of completion status STATUS in words, and in *AS (may be NULL) whether the peer
+ * or this device is to blame: CT_PEER, CT_IO. Constant text. */
+const char *ct_rdma_cause(enum ibv_wc_status status, ct_status *as);
+
+/* Why registering BYTES on DEV failed with ERROR (errno): CT_IO names the limit of locked memory,
+ * CT_NOMEM. */
+ct_status ct_rdma_reg_failed(const struct ct_rdma_device *dev, uint64_t bytes, int error);
+
+#endif
