@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "machine.h"
-#include "sha256.h"
 
 static json_t *known_number(uint64_t number)
 {
@@ -118,7 +117,6 @@ ct_status ct_machine_hash(const struct ct_machine *machine, char out[CT_MACHINE_
 {
 	const struct ct_facts *f = &machine->facts;
 	const struct ct_setting *model = &f->setting[CT_SET_CPU_MODEL];
-	uint8_t digest[32];
 	json_t *class = json_object();
 	char *text = NULL;
 	int bad = 0;
@@ -136,10 +134,7 @@ ct_status ct_machine_hash(const struct ct_machine *machine, char out[CT_MACHINE_
 	json_decref(class);
 	if (text == NULL)
 		return ct_fail(CT_NOMEM, "no memory for the machine's hash");
-	ct_sha256(text, strlen(text), digest);
+	ct_sha256_text(text, strlen(text), out);
 	free(text);
-	memcpy(out, "sha256:", 8);
-	for (int i = 0; i < 32; i++)
-		snprintf(out + 7 + 2 * i, 3, "%02x", digest[i]);
 	return CT_OK;
 }

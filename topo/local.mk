@@ -13,7 +13,6 @@ core_sources += \
 	topo/numa.c \
 	topo/pci.c \
 	topo/settings.c \
-	topo/sha256.c topo/sha256.h \
 	topo/sysfs.c topo/sysfs.h \
 	topo/topo.h \
 	topo/tree.c \

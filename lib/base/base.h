@@ -15,6 +15,7 @@
 #include "names.h"
 #include "option.h"
 #include "rng.h"
+#include "sha256.h"
 #include "stats.h"
 #include "status.h"
 #include "units.h"

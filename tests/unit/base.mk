@@ -3,6 +3,7 @@
 unit_tests += tests/unit/test_base_json
 unit_tests += tests/unit/test_base_option
 unit_tests += tests/unit/test_base_random
+unit_tests += tests/unit/test_base_sha256
 unit_tests += tests/unit/test_base_stats
 unit_tests += tests/unit/test_base_status
 unit_tests += tests/unit/test_base_units

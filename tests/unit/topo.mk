@@ -3,7 +3,6 @@
 unit_tests += tests/unit/test_topo_file
 unit_tests += tests/unit/test_topo_hide
 unit_tests += tests/unit/test_topo_machine
-unit_tests += tests/unit/test_topo_sha256
 unit_tests += tests/unit/test_topo_tree
 EXTRA_DIST += tests/fixtures/sysroot-2nic tests/fixtures/sysroot-2x56
 unit_tests += tests/unit/test_topo_diff

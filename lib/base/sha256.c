@@ -3,6 +3,7 @@
  * 6.2.2 (computation). */
 #include "sha256.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { BLOCK = 64, ROUNDS = 64 };
@@ -79,4 +80,14 @@ void ct_sha256(const void *data, size_t bytes, uint8_t digest[32])
 		compress(H, tail + i);
 	for (int i = 0; i < 32; i++)
 		digest[i] = (uint8_t)(H[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void ct_sha256_text(const void *data, size_t bytes, char out[CT_SHA256_TEXT])
+{
+	uint8_t digest[32];
+
+	ct_sha256(data, bytes, digest);
+	memcpy(out, "sha256:", 8);
+	for (int i = 0; i < 32; i++)
+		snprintf(out + 7 + 2 * i, 3, "%02x", digest[i]);
 }

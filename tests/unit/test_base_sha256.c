@@ -10,17 +10,14 @@
 
 #include <cmocka.h>
 
-#include "topo/sha256.h"
+#include "base/base.h"
 
 static void expect(const void *data, size_t bytes, const char *want)
 {
-	uint8_t digest[32];
-	char text[65];
+	char text[CT_SHA256_TEXT];
 
-	ct_sha256(data, bytes, digest);
-	for (int i = 0; i < 32; i++)
-		snprintf(text + 2 * i, 3, "%02x", digest[i]);
-	assert_string_equal(text, want);
+	ct_sha256_text(data, bytes, text);
+	assert_string_equal(text + strlen("sha256:"), want);
 }
 
 /* NIST, "Examples with intermediate values", SHA-256 (FIPS 180-4's example page): one block, two
@@ -74,5 +71,5 @@ int main(void)
 		cmocka_unit_test(test_padding),
 	};
 
-	return cmocka_run_group_tests_name("topo_sha256", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("base_sha256", tests, NULL, NULL);
 }
