@@ -154,9 +154,17 @@ struct ct_tcp_settings {
 };
 
 struct ct_verbs_settings {
-	char *dev;    /* device to use; NULL = by what it is */
+	char *dev;    /* devices to use: "DEV", "DEV:PORT", several by comma; NULL = by what they are */
 	int64_t port; /* 0 = any */
 	char *gid;    /* index or address; NULL = by what it is */
+	int64_t tc, sl;             /* traffic class (Ethernet, GRH), service level (InfiniBand) */
+	int64_t mtu;                /* most of a packet's payload: 256 … 4096; 0 = the port's active one */
+	int64_t qps;                /* queue pairs per peer and rail */
+	int64_t inline_bytes;       /* sends up to here carry their data in the request; -1 = by use */
+	int64_t tx_depth, rx_depth; /* send and receive requests of a queue pair; 0 = by use */
+	int64_t cq_mod;             /* every so many sends one completion; 0 = by use */
+	bool relaxed_ordering;      /* of PCIe writes into registered memory */
+	bool rail_failover;         /* go on without a rail that is lost */
 };
 
 struct ct_net_settings {

@@ -72,14 +72,42 @@ struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
 		(base) + offsetof(struct ct_tcp_settings, connections), "0", 0, 16, NULL, "N", "connections per peer; 0 = 1 on one host, 4 between hosts" }, \
 	{ "tcp-buffer", 0, CT_OPT_SIZE, (base) + offsetof(struct ct_tcp_settings, buffer), \
 		"0", 0, 1 << 30, NULL, "SIZE", "socket buffers; 0 = the system's own" }
+#define CT_VERBS_OPTION(base, name, type, field, dflt, low, high, arg, help) \
+	{ name, 0, type, (base) + offsetof(struct ct_verbs_settings, field), dflt, low, high, NULL, \
+		arg, help }
 #define CT_VERBS_OPTIONS(base) \
-	{ "ib-dev", 0, CT_OPT_TEXT, (base) + offsetof(struct ct_verbs_settings, dev), NULL, 0, 0, NULL, \
-		"NAME", "RDMA device; default: one whose port is active and, on Ethernet, has a routable " \
-		"RoCE v2 GID, dealt out to the ranks of a host" }, \
-	{ "ib-port", 0, CT_OPT_INT, (base) + offsetof(struct ct_verbs_settings, port), "0", 0, 255, \
-		NULL, "N", "port of the RDMA device; 0 = any that is active" }, \
-	{ "ib-gid", 0, CT_OPT_TEXT, (base) + offsetof(struct ct_verbs_settings, gid), NULL, 0, 0, NULL, \
-		"GID", "RoCE v2 GID by index or address; default: by type, address and interface" }
+	CT_VERBS_OPTION(base, "ib-dev", CT_OPT_TEXT, dev, NULL, 0, 0, "DEV", \
+		"RDMA device, or DEV:PORT; several by comma are used together as rails; " \
+		"default: one whose port is active and, on Ethernet, has a routable RoCE " \
+		"v2 GID, dealt out to the ranks of a host"), \
+	CT_VERBS_OPTION(base, "ib-port", CT_OPT_INT, port, "0", 0, 255, "N", \
+		"port of the RDMA device; 0 = any that is active"), \
+	CT_VERBS_OPTION(base, "ib-gid", CT_OPT_TEXT, gid, NULL, 0, 0, "GID", \
+		"GID by index or address, on InfiniBand too (global routing header); " \
+		"default: by type, address and interface; on InfiniBand none: by LID"), \
+	CT_VERBS_OPTION(base, "ib-tc", CT_OPT_INT, tc, "0", 0, 255, "N", \
+		"traffic class of packets with a global header: DSCP is its upper six bits"), \
+	CT_VERBS_OPTION(base, "ib-sl", CT_OPT_INT, sl, "0", 0, 15, "N", \
+		"service level; on Ethernet the priority of some devices"), \
+	CT_VERBS_OPTION(base, "mtu", CT_OPT_INT, mtu, "0", 0, 4096, "BYTES", \
+		"most payload of an RDMA packet: 256, 512, 1024, 2048 or 4096; 0 = as the " \
+		"port"), \
+	CT_VERBS_OPTION(base, "qps", CT_OPT_INT, qps, "1", 1, 16, "N", \
+		"queue pairs per peer and rail; large messages are spread over them"), \
+	CT_VERBS_OPTION(base, "inline", CT_OPT_INT, inline_bytes, "-1", -1, 1024, "BYTES", \
+		"data of sends up to this size travel in the request itself; -1 = what is " \
+		"usual for the use"), \
+	CT_VERBS_OPTION(base, "tx-depth", CT_OPT_INT, tx_depth, "0", 0, 32768, "N", \
+		"send requests that a queue pair holds; 0 = what the use needs"), \
+	CT_VERBS_OPTION(base, "rx-depth", CT_OPT_INT, rx_depth, "0", 0, 32768, "N", \
+		"receive requests that a queue pair holds; 0 = what the use needs"), \
+	CT_VERBS_OPTION(base, "cq-mod", CT_OPT_INT, cq_mod, "0", 0, 32768, "N", \
+		"one completion is asked for every so many sends; 0 = what is usual for the " \
+		"use"), \
+	CT_VERBS_OPTION(base, "relaxed-ordering", CT_OPT_FLAG, relaxed_ordering, NULL, 0, 0, NULL, \
+		"let PCIe reorder the device's writes into registered memory"), \
+	CT_VERBS_OPTION(base, "rail-failover", CT_OPT_FLAG, rail_failover, NULL, 0, 0, NULL, \
+		"with several rails: go on without one that is lost")
 #define CT_VERBS_SUMMARY "RDMA verbs over InfiniBand or RoCE, a reliable connection per pair"
 #define CT_NO_OPTION { NULL, 0, CT_OPT_FLAG, 0, NULL, 0, 0, NULL, NULL, NULL }
 

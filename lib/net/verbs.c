@@ -10,7 +10,7 @@
 
 enum { REAP = 32, DRAIN_NS = 1000000000 };
 
-static const struct ct_verbs_settings defaults = { NULL, 0, NULL };
+static const struct ct_verbs_settings defaults = { .qps = 1, .inline_bytes = -1 };
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
@@ -67,6 +67,7 @@ static ct_status verbs_open(const struct ct_net_env *env, void **self)
 	if (v == NULL)
 		return CT_NOMEM;
 	v->world = env->world;
+	v->set = *set;
 	s = ct_rdma_open(&choice, env->world->local_rank, &v->dev);
 	if (s != CT_OK) {
 		ct_free(v);
@@ -75,6 +76,8 @@ static ct_status verbs_open(const struct ct_net_env *env, void **self)
 	if (getrandom(&v->psn, sizeof(v->psn), 0) != sizeof(v->psn))
 		s = ct_fail(CT_IO, "verbs: getrandom: %s", strerror(errno));
 	v->psn &= 0xffffff;
+	if (s == CT_OK)
+		s = ct_rdma_mtu(&v->dev, set->mtu, &v->mtu);
 	if (s == CT_OK)
 		s = ct_verbs_make(v);
 	if (s != CT_OK) {
@@ -91,7 +94,7 @@ static ct_status verbs_address(void *self, void *out, size_t *bytes)
 	const struct ct_verbs *v = self;
 	struct ct_verbs_card card = { .magic = CT_VERBS_MAGIC, .psn = v->psn,
 		.lid = v->dev.port_attr.lid, .link_layer = v->dev.port_attr.link_layer,
-		.mtu = (uint8_t)v->dev.port_attr.active_mtu, .port = v->dev.port,
+		.mtu = (uint8_t)v->mtu, .port = v->dev.port,
 		.family = v->dev.family };
 
 	memcpy(card.gid, v->dev.gid.raw, sizeof(card.gid));
@@ -153,7 +156,7 @@ static ct_status verbs_ready(void *self)
 static void verbs_query(void *self, struct ct_net_caps *caps)
 {
 	const struct ct_verbs *v = self;
-	uint32_t mtu = 128u << v->dev.port_attr.active_mtu;
+	uint32_t mtu = ct_rdma_mtu_bytes(v->mtu);
 
 	caps->eager_bytes = CT_VERBS_EAGER;
 	caps->data_unchecked = false; /* the invariant CRC goes from end to end */

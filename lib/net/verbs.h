@@ -78,7 +78,9 @@ struct ct_verbs_peer {
 
 struct ct_verbs {
 	const struct ct_world *world;
+	struct ct_verbs_settings set;
 	struct ct_rdma_device dev;
+	enum ibv_mtu mtu; /* of the port, or less where asked */
 	struct ibv_pd *pd;
 	struct ibv_cq *cq;
 	struct ct_verbs_peer *peers;

@@ -42,7 +42,7 @@ static ct_status check_limits(const struct ct_verbs *v)
 static ct_status make_qp(struct ct_verbs *v, uint32_t peer)
 {
 	struct ibv_qp_init_attr init = { .send_cq = v->cq, .recv_cq = v->cq, .qp_type = IBV_QPT_RC,
-		.cap = { CT_VERBS_SLOTS + CT_VERBS_WRITES, CT_VERBS_SLOTS, 1, 1, CT_VERBS_INLINE } };
+		.cap = { CT_VERBS_SLOTS + CT_VERBS_WRITES, CT_VERBS_SLOTS, 1, 1, v->inline_bytes } };
 	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_INIT, .port_num = v->dev.port,
 		.qp_access_flags = IBV_ACCESS_REMOTE_WRITE };
 	struct ct_verbs_peer *p = &v->peers[peer];
@@ -91,7 +91,7 @@ ct_status ct_verbs_make(struct ct_verbs *v)
 
 	if (s != CT_OK)
 		return s;
-	v->inline_bytes = CT_VERBS_INLINE;
+	v->inline_bytes = v->set.inline_bytes >= 0 ? (uint32_t)v->set.inline_bytes : CT_VERBS_INLINE;
 	v->write_bytes = v->dev.port_attr.max_msg_sz > 0 ? v->dev.port_attr.max_msg_sz : 1 << 20;
 	v->peers = ct_alloc(n, sizeof(*v->peers));
 	v->active = ct_alloc(n, sizeof(*v->active));
@@ -137,13 +137,15 @@ void ct_verbs_unmake(struct ct_verbs *v)
 
 static struct ibv_ah_attr way_to(const struct ct_verbs *v, const struct ct_verbs_peer *p)
 {
-	struct ibv_ah_attr ah = { .dlid = p->card.lid, .port_num = v->dev.port };
+	struct ibv_ah_attr ah = { .dlid = p->card.lid, .port_num = v->dev.port,
+		.sl = (uint8_t)v->set.sl };
 
 	if (v->dev.gid_index < 0)
 		return ah;
 	ah.is_global = 1;
 	ah.grh.sgid_index = (uint8_t)v->dev.gid_index;
 	ah.grh.hop_limit = HOPS;
+	ah.grh.traffic_class = (uint8_t)v->set.tc;
 	memcpy(ah.grh.dgid.raw, p->card.gid, sizeof(p->card.gid));
 	return ah;
 }
@@ -151,7 +153,7 @@ static struct ibv_ah_attr way_to(const struct ct_verbs *v, const struct ct_verbs
 ct_status ct_verbs_link(struct ct_verbs *v, uint32_t peer)
 {
 	struct ct_verbs_peer *p = &v->peers[peer];
-	enum ibv_mtu mtu = v->dev.port_attr.active_mtu;
+	enum ibv_mtu mtu = v->mtu;
 	struct ibv_qp_attr hear = { .qp_state = IBV_QPS_RTR, .dest_qp_num = p->qpn,
 		.rq_psn = p->card.psn, .max_dest_rd_atomic = 1, .min_rnr_timer = RNR_TIMER,
 		.ah_attr = way_to(v, p) };

@@ -264,3 +264,20 @@ double ct_rdma_link_Bps(const struct ct_rdma_device *dev)
 			return speeds[i].Gbps * lanes[width] * 1e9 / 8;
 	return 0;
 }
+
+ct_status ct_rdma_mtu(const struct ct_rdma_device *dev, int64_t wanted, enum ibv_mtu *mtu)
+{
+	enum ibv_mtu most = dev->port_attr.active_mtu;
+
+	if (wanted == 0) {
+		*mtu = most;
+		return CT_OK;
+	}
+	for (enum ibv_mtu m = IBV_MTU_256; m <= IBV_MTU_4096; m++)
+		if (ct_rdma_mtu_bytes(m) == (uint64_t)wanted) {
+			*mtu = m < most ? m : most;
+			return CT_OK;
+		}
+	return ct_fail(CT_INVALID, "--mtu %lld: an RDMA path MTU is 256, 512, 1024, 2048 or 4096",
+		(long long)wanted);
+}

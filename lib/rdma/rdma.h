@@ -38,6 +38,15 @@ struct ct_rdma_device {
 ct_status ct_rdma_open(const struct ct_rdma_choice *choice, uint32_t number,
 	struct ct_rdma_device *dev);
 
+/* The path MTU to use on DEV when WANTED bytes are asked for (0 = all that the port has): the smaller
+ * of both. CT_INVALID: WANTED is none of 256, 512, 1024, 2048, 4096. */
+ct_status ct_rdma_mtu(const struct ct_rdma_device *dev, int64_t wanted, enum ibv_mtu *mtu);
+
+static inline uint32_t ct_rdma_mtu_bytes(enum ibv_mtu mtu)
+{
+	return 128u << mtu;
+}
+
 /* "::ffff:10.0.0.1"; OUT holds 48 bytes. */
 void ct_rdma_gid_text(const union ibv_gid *gid, char out[48]);
 
