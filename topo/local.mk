@@ -2,6 +2,7 @@
 # topo: this node as data.
 core_sources += \
 	topo/binding.c \
+	topo/counters.c topo/counters.h \
 	topo/devices.c \
 	topo/diff.c \
 	topo/file.c \
@@ -16,6 +17,7 @@ core_sources += \
 	topo/sysfs.c topo/sysfs.h \
 	topo/topo.h \
 	topo/tree.c \
+	topo/vocabulary.c \
 	topo/xml.c
 
 machinesdir = $(pkgdatadir)/machines

@@ -13,6 +13,7 @@
 #define CT_TOPO_H
 
 #include "base/base.h"
+#include "counters.h"
 
 #define CT_UNKNOWN UINT64_MAX
 #define CT_UNLIMITED (UINT64_MAX - 1)
