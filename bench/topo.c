@@ -14,7 +14,7 @@ enum { CPUS_TEXT = 128 };
 
 struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
-	char *save, *load, *sysroot, *diff, *nccl_xml, *draw;
+	char *save, *load, *sysroot, *diff, *nccl_xml, *draw, *xml;
 	bool identify, matrix;
 };
 
@@ -31,10 +31,13 @@ static const struct ct_option own_options[] = {
 		"show how far each GPU is from each NIC, and its best one, instead of the tree" },
 	{ "nccl-xml", 0, CT_OPT_TEXT, AT(nccl_xml), NULL, 0, 0, NULL, "FILE",
 		"write the PCI tree for NCCL_TOPO_FILE" },
+	{ "xml", 0, CT_OPT_TEXT, AT(xml), NULL, 0, 0, NULL, "FILE",
+		"write hwloc's own XML for hwloc's tools; - writes it to standard output and nothing "
+		"else" },
 	{ "draw", 0, CT_OPT_TEXT, AT(draw), NULL, 0, 0, NULL, "FILE.svg",
 		"draw the node: boxes nested as the hardware is, links below their best in red" },
 	{ "identify", 0, CT_OPT_FLAG, AT(identify), NULL, 0, 0, NULL, NULL,
-		"--save keeps serial numbers and addresses" },
+		"--save and --xml keep serial numbers and addresses" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
 };
 #undef AT
@@ -68,6 +71,25 @@ static ct_status add_matrix(const struct ct_machine *machine, struct ct_buf *out
 	return status;
 }
 
+static bool only_xml(const struct topo_settings *s)
+{
+	return s->xml != NULL && strcmp(s->xml, "-") == 0;
+}
+
+static ct_status write_xml(const struct topo_settings *s, const struct ct_machine *machine)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	ct_status status = ct_machine_xml(machine, s->identify, &text, &bytes);
+
+	if (status == CT_OK && only_xml(s))
+		fwrite(text, 1, bytes, stdout);
+	else if (status == CT_OK)
+		status = ct_file_save(s->xml, text, bytes, s->identify ? 0600 : 0644);
+	ct_free(text);
+	return status;
+}
+
 /* The files that were asked for, each told in NOTES. */
 static ct_status write_files(const struct topo_settings *s, const struct ct_machine *machine,
 	struct ct_buf *notes)
@@ -82,6 +104,10 @@ static ct_status write_files(const struct topo_settings *s, const struct ct_mach
 		ct_buf_add(notes, "written: %s; ", s->nccl_xml);
 		status = ct_picture_nccl(machine, s->nccl_xml, notes);
 	}
+	if (status == CT_OK && s->xml != NULL) {
+		status = write_xml(s, machine);
+		ct_buf_add(notes, "written: %s\n", s->xml);
+	}
 	if (status == CT_OK && s->draw != NULL) {
 		status = ct_picture_draw(machine, s->draw);
 		ct_buf_add(notes, "drawn: %s\n", s->draw);
@@ -94,7 +120,11 @@ static ct_status show(const struct topo_settings *s, const struct ct_machine *ma
 {
 	struct ct_buf text = ct_buf_make(1 << 20), notes = ct_buf_make(1 << 16);
 	char hash[CT_MACHINE_HASH_ROOM];
-	ct_status status = s->matrix ? add_matrix(machine, &text) :
+	ct_status status;
+
+	if (only_xml(s))
+		return write_xml(s, machine);
+	status = s->matrix ? add_matrix(machine, &text) :
 				       ct_machine_tree(machine, bindings, n, &text);
 
 	if (status == CT_OK)
@@ -137,9 +167,10 @@ static ct_status show_diff(const struct topo_settings *s, const struct ct_machin
 	struct ct_diff diff = { .nrows = 0 };
 	ct_status status;
 
-	if (s->matrix || s->save != NULL || s->draw != NULL || s->nccl_xml != NULL)
-		return ct_fail(CT_INVALID, "--diff goes alone, without --matrix, --save, --draw and "
-			"--nccl-xml");
+	if (s->matrix || s->save != NULL || s->draw != NULL || s->nccl_xml != NULL ||
+	    s->xml != NULL)
+		return ct_fail(CT_INVALID, "--diff goes alone, without --matrix, --save, --draw, "
+			"--xml and --nccl-xml");
 	status = ct_machine_load(s->diff, &other);
 	if (status == CT_IO)
 		status = CT_INVALID; /* the command line names something that is no machine file */

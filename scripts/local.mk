@@ -11,7 +11,7 @@ check_tests = \
 	scripts/checks/spdx.t \
 	scripts/checks/symbols.t
 
-EXTRA_DIST += $(check_tests) \
+EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/checks/headers \
 	scripts/checks/layers \
 	scripts/checks/listed \

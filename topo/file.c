@@ -172,6 +172,30 @@ static ct_status tree_xml(const struct ct_machine *machine, bool identify, json_
 	return status;
 }
 
+ct_status ct_machine_xml(const struct ct_machine *machine, bool identify, char **text,
+	size_t *bytes)
+{
+	json_t *kinds = json_array(), *xml = NULL;
+	ct_status status = kinds == NULL ? ct_fail(CT_NOMEM, "no memory for hwloc's XML") :
+					   tree_xml(machine, identify, kinds, &xml);
+	char *out = NULL;
+
+	if (status == CT_OK) {
+		size_t n = json_string_length(xml);
+
+		out = ct_alloc(n + 1, 1);
+		status = out != NULL ? CT_OK : CT_NOMEM;
+		if (status == CT_OK) {
+			memcpy(out, json_string_value(xml), n + 1);
+			*text = out;
+			*bytes = n;
+		}
+	}
+	json_decref(xml);
+	json_decref(kinds);
+	return status;
+}
+
 static json_t *whole_json(const struct ct_machine *machine, bool identify, json_t *xml,
 	json_t *kinds)
 {

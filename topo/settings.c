@@ -196,6 +196,12 @@ static void read_shm(const struct ct_sys *sys, struct ct_setting *s)
 	int fd;
 
 	if (!sys->live) { /* the file system that the capture lies on says nothing about it */
+		uint64_t bytes;
+
+		if (ct_sys_u64(sys, &bytes, "said/dev_shm") == 0) {
+			known_number(s, bytes);
+			return;
+		}
 		s->number = CT_UNKNOWN;
 		snprintf(s->text, sizeof(s->text), "/%s: its size is not in a captured tree", path);
 		return;

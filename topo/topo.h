@@ -159,6 +159,10 @@ ct_status ct_machine_save(const struct ct_machine *machine, const char *path, bo
 ct_status ct_machine_text(const struct ct_machine *machine, bool identify, char **text,
 	size_t *bytes);
 
+/* hwloc's own XML of the tree, version 2, for hwloc's tools; else as ct_machine_text(). */
+ct_status ct_machine_xml(const struct ct_machine *machine, bool identify, char **text,
+	size_t *bytes);
+
 /* NULL is accepted. */
 void ct_machine_free(struct ct_machine *machine);
 

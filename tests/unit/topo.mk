@@ -12,3 +12,4 @@ unit_tests += tests/unit/test_topo_matrix
 shell_tests += tests/cli/topo_nccl.t
 EXTRA_DIST += tests/fixtures/nccl-topology.dtd
 shell_tests += tests/cli/topo_draw.t
+shell_tests += tests/cli/topo_capture.t
