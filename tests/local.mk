@@ -22,6 +22,7 @@ include tests/unit/accept.mk
 include tests/unit/api.mk
 include tests/unit/bench.mk
 include tests/unit/mpi.mk
+include tests/unit/plugin.mk
 
 AM_CPPFLAGS += -DCT_TEST_SRCDIR='"$(abs_top_srcdir)"'
 # For MPI programs that do not link the archive: $(keep_open) among their sources.

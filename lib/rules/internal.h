@@ -12,6 +12,9 @@ struct ct_rules {
 	struct ct_rule *rules; /* sorted by ct_rule_order() */
 	struct ct_rule_set *sets;
 	size_t nrules, nsets;
+	struct ct_rules_constant *constants;
+	size_t nconstants;
+	char hash[CT_SHA256_TEXT];
 };
 
 /* Order of two rules by operation, backend, type, low: <0, 0, >0, as qsort() wants it. */

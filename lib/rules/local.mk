@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # rules: parse, check and pick; what jobs, plugins and the tuner share.
 core_sources += \
+	lib/rules/fingerprint.c \
 	lib/rules/internal.h \
 	lib/rules/parse.c \
 	lib/rules/pick.c \

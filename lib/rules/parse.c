@@ -12,9 +12,9 @@
 
 #define SCHEMA "colltune-rules/1"
 
-enum { POINTER_ROOM = 64, SETS_MOST = 32, WORD_MOST = 63, LIBS_MOST = 32 };
+enum { POINTER_ROOM = 64, SETS_MOST = 32, WORD_MOST = 63, LIBS_MOST = 32, CONSTANTS_MOST = 1024 };
 
-static const double gain_most = 1e6;
+static const double gain_most = 1e6, constant_most = 1e6;
 
 struct place {
 	const char *file;
@@ -90,28 +90,40 @@ static ct_status take_libs(json_t *libs, struct ct_rules *rules, const struct pl
 	return CT_OK;
 }
 
+/* "sha256:" and 64 hexadecimal digits; NULL stays NULL. */
+static ct_status take_digest(const json_t *object, const struct place *at, const char *key,
+	const char **out)
+{
+	static const char prefix[] = "sha256:";
+	const char *text = NULL;
+	ct_status status = ct_json_text(object, key, at->file, at->pointer, &text);
+
+	if (status == CT_OK && (strncmp(text, prefix, strlen(prefix)) != 0 ||
+				       strlen(text) != strlen(prefix) + 64 ||
+				       strspn(text + strlen(prefix), "0123456789abcdef") != 64))
+		return bad(at, key, "not \"sha256:\" and 64 hexadecimal digits");
+	*out = text;
+	return status;
+}
+
 static ct_status take_scope(json_t *scope, const char *file, struct ct_rules *rules)
 {
-	static const char *const known[] = { "machine", "nodes", "ranks_per_node", "libs", NULL };
-	static const char prefix[] = "sha256:";
+	static const char *const known[] = { "machine", "fingerprint", "nodes", "ranks_per_node",
+		"libs", NULL };
 	struct place at = { file, "/scope" };
 	uint64_t nodes[2] = { 0, 0 }, ranks[2] = { 0, 0 };
-	const char *machine = NULL;
 	ct_status status = ct_json_known(scope, file, at.pointer, known);
 
 	if (status == CT_OK)
-		status = ct_json_text(scope, "machine", file, at.pointer, &machine);
-	if (status == CT_OK && (strncmp(machine, prefix, strlen(prefix)) != 0 ||
-				       strlen(machine) != strlen(prefix) + 64 ||
-				       strspn(machine + strlen(prefix), "0123456789abcdef") != 64))
-		status = bad(&at, "machine", "not \"sha256:\" and 64 hexadecimal digits");
+		status = take_digest(scope, &at, "machine", &rules->scope.machine);
+	if (status == CT_OK && json_object_get(scope, "fingerprint") != NULL)
+		status = take_digest(scope, &at, "fingerprint", &rules->scope.fingerprint);
 	if (status == CT_OK)
 		status = take_range(scope, &at, "nodes", nodes);
 	if (status == CT_OK)
 		status = take_range(scope, &at, "ranks_per_node", ranks);
 	if (status == CT_OK)
 		status = take_libs(json_object_get(scope, "libs"), rules, &at);
-	rules->scope.machine = machine;
 	rules->scope.nodes_low = nodes[0];
 	rules->scope.nodes_high = nodes[1];
 	rules->scope.ranks_low = ranks[0];
@@ -290,9 +302,49 @@ static ct_status take_rules(const json_t *array, const char *file, struct ct_rul
 	return check_overlap(rules, file);
 }
 
+/* {"nccl": {"hop_us.net.ring.simple": 14.0}} */
+static ct_status take_constants(json_t *all, const char *file, struct ct_rules *rules)
+{
+	struct place at = { file, "/constants" };
+	const char *backend, *name;
+	json_t *group, *value;
+	size_t room = 0;
+
+	if (all == NULL)
+		return CT_OK;
+	if (!json_is_object(all))
+		return ct_fail(CT_INVALID, "%s: /constants: not an object", file);
+	json_object_foreach(all, backend, group) {
+		if (!is_word(backend) || !json_is_object(group))
+			return ct_fail(CT_INVALID, "%s: /constants: a backend's constants are no object "
+				"with a name of letters, digits and _-.", file);
+		room += json_object_size(group);
+	}
+	if (room > CONSTANTS_MOST)
+		return ct_fail(CT_INVALID, "%s: /constants: %zu constants, at most %d", file, room,
+			CONSTANTS_MOST);
+	rules->constants = ct_alloc(room, sizeof(*rules->constants));
+	if (rules->constants == NULL)
+		return CT_NOMEM;
+	json_object_foreach(all, backend, group) {
+		json_object_foreach(group, name, value) {
+			double number = json_number_value(value);
+
+			if (!is_word(name))
+				return ct_fail(CT_INVALID, "%s: /constants/%s: a name has other than "
+					"letters, digits and _-.", file, backend);
+			if (!json_is_number(value) || !(number >= 0) || number > constant_most)
+				return bad(&at, name, "not a number from 0 to 1e6");
+			rules->constants[rules->nconstants++] =
+				(struct ct_rules_constant){ backend, name, number };
+		}
+	}
+	return CT_OK;
+}
+
 static ct_status take_file(json_t *whole, const char *file, struct ct_rules *rules)
 {
-	static const char *const known[] = { "schema", "scope", "rules", NULL };
+	static const char *const known[] = { "schema", "scope", "rules", "constants", NULL };
 	const char *schema = NULL;
 	ct_status status;
 
@@ -310,6 +362,8 @@ static ct_status take_file(json_t *whole, const char *file, struct ct_rules *rul
 		status = take_scope(json_object_get(whole, "scope"), file, rules);
 	if (status == CT_OK)
 		status = take_rules(json_object_get(whole, "rules"), file, rules);
+	if (status == CT_OK)
+		status = take_constants(json_object_get(whole, "constants"), file, rules);
 	return status;
 }
 
@@ -331,6 +385,7 @@ ct_status ct_rules_parse(const char *text, size_t bytes, const char *name,
 		ct_rules_free(made);
 		return status;
 	}
+	ct_sha256_text(text, bytes, made->hash);
 	*rules = made;
 	return CT_OK;
 }
@@ -397,6 +452,7 @@ void ct_rules_free(struct ct_rules *rules)
 		return;
 	json_decref(rules->json);
 	ct_free(rules->libs);
+	ct_free(rules->constants);
 	ct_free(rules->rules);
 	ct_free(rules->sets);
 	ct_free(rules);

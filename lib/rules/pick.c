@@ -78,6 +78,17 @@ const struct ct_rules_scope *ct_rules_scope(const struct ct_rules *rules)
 	return &rules->scope;
 }
 
+const struct ct_rules_constant *ct_rules_constants(const struct ct_rules *rules, size_t *n)
+{
+	*n = rules->nconstants;
+	return rules->constants;
+}
+
+const char *ct_rules_hash(const struct ct_rules *rules)
+{
+	return rules->hash;
+}
+
 size_t ct_rules_count(const struct ct_rules *rules)
 {
 	return rules->nrules;

@@ -35,9 +35,16 @@ struct ct_rules_lib {
 /* Where the rules were measured. */
 struct ct_rules_scope {
 	const char *machine; /* "sha256:…", compare with ct_machine_hash() */
+	const char *fingerprint; /* "sha256:…", compare with ct_rules_fingerprint(); NULL = not told */
 	uint64_t nodes_low, nodes_high, ranks_low, ranks_high; /* ranks per node; inclusive */
 	const struct ct_rules_lib *libs;
 	size_t nlibs;
+};
+
+/* A constant of a library's cost model that was fitted here, by its path of words. */
+struct ct_rules_constant {
+	const char *backend, *name; /* "nccl", "hop_us.net.ring.simple" */
+	double value;               /* 0 … 1e6, in the unit that the name tells */
 };
 
 struct ct_rules;
@@ -63,6 +70,18 @@ const struct ct_rule_set *ct_rule_setting(const struct ct_rule *rule, const char
 
 /* Where the rules hold; never NULL, lives as long as RULES. The caller compares. Any thread. */
 const struct ct_rules_scope *ct_rules_scope(const struct ct_rules *rules);
+
+/* The fitted constants, *N of them; they live as long as RULES. Any thread. */
+const struct ct_rules_constant *ct_rules_constants(const struct ct_rules *rules, size_t *n);
+
+/* "sha256:…" of the file's bytes, to tell rules files apart; lives as long as RULES. Any thread. */
+const char *ct_rules_hash(const struct ct_rules *rules);
+
+/* What a process can cheaply tell of its machine without hwloc: SHA-256 over the processor's model
+ * and the sorted PCI vendor:device pairs of network, display and accelerator functions (PCI classes
+ * 02, 03, 12; no virtual functions), read below ROOT ("" = this machine). For those that live in
+ * other people's processes. CT_IO: there is no ROOT/proc/cpuinfo; CT_NOMEM. Any thread. */
+ct_status ct_rules_fingerprint(const char *root, char out[CT_SHA256_TEXT]);
 
 /* Number of rules, and rule I in order of operation, backend, type, size; NULL out of range. */
 size_t ct_rules_count(const struct ct_rules *rules);

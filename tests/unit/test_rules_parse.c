@@ -50,6 +50,96 @@ static void test_example(void **state)
 	ct_rules_free(NULL);
 }
 
+static void test_constants(void **state)
+{
+	static const char digest[] =
+		"sha256:ad46869a06647c02a7117e11679f7e42bbb22b3a714ffd61c85e53de611cf9b1";
+	const char *const bad[] = { "7", "{\"nccl\":7}", "{\"nc cl\":{}}", "{\"nccl\":{\"a b\":1}}",
+		"{\"nccl\":{\"a\":-1}}", "{\"nccl\":{\"a\":1e7}}", "{\"nccl\":{\"a\":\"1\"}}" };
+	const struct ct_rules_constant *constants;
+	struct ct_rules *rules = NULL;
+	char text[512];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
+		bool good = i == sizeof(bad) / sizeof(bad[0]);
+
+		n = (size_t)snprintf(text, sizeof(text), "{\"schema\":\"colltune-rules/1\",\"scope\":"
+			"{\"machine\":\"%s\",\"fingerprint\":\"%s\",\"nodes\":[1,1],\"ranks_per_node\":"
+			"[1,1]},\"rules\":[],\"constants\":%s}", digest, digest,
+			good ? "{\"nccl\":{\"base_us.tree.ll\":6.5}}" : bad[i]);
+		assert_int_equal(ct_rules_parse(text, n, "t", &rules), good ? CT_OK : CT_INVALID);
+		if (!good)
+			assert_non_null(strstr(ct_why(), "/constants"));
+	}
+	constants = ct_rules_constants(rules, &n);
+	assert_int_equal(n, 1);
+	assert_string_equal(constants->backend, "nccl");
+	assert_string_equal(constants->name, "base_us.tree.ll");
+	assert_float_equal(constants->value, 6.5, 0);
+	assert_string_equal(ct_rules_scope(rules)->fingerprint, digest);
+	assert_int_equal(strncmp(ct_rules_hash(rules), "sha256:", 7), 0);
+	ct_rules_free(rules);
+}
+
+/* Equal trees have equal fingerprints; a virtual function, a bridge and the order of slots do not
+ * count, another device does. */
+static void fingerprint_file(const char *root, const char *name, const char *text)
+{
+	char path[512], *at;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	for (at = path + strlen(root) + 1; (at = strchr(at, '/')) != NULL; at++) {
+		*at = '\0';
+		(void)mkdir(path, 0700);
+		*at = '/';
+	}
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void add_function(const char *root, const char *slot, const char *class, const char *device)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "sys/bus/pci/devices/%s/class", slot);
+	fingerprint_file(root, name, class);
+	snprintf(name, sizeof(name), "sys/bus/pci/devices/%s/vendor", slot);
+	fingerprint_file(root, name, "0x15b3\n");
+	snprintf(name, sizeof(name), "sys/bus/pci/devices/%s/device", slot);
+	fingerprint_file(root, name, device);
+}
+
+static void test_fingerprint(void **state)
+{
+	char root[] = "/tmp/ct-print-XXXXXX", command[64], want[CT_SHA256_TEXT], got[CT_SHA256_TEXT];
+	static const char known[] = "Some CPU\n02 15b3:1021\n02 15b3:1021\n03 15b3:2330\n";
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(ct_rules_fingerprint(root, got), CT_IO);
+	fingerprint_file(root, "proc/cpuinfo", "processor\t: 0\nmodel name\t: Some CPU\n"
+		"processor\t: 1\nmodel name\t: Some CPU\n");
+	add_function(root, "0000:9a:00.0", "0x020700\n", "0x1021\n");
+	add_function(root, "0000:18:00.0", "0x020000\n", "0x1021\n");
+	add_function(root, "0000:19:00.0", "0x030200\n", "0x2330\n");
+	add_function(root, "0000:00:00.0", "0x060400\n", "0x0001\n");
+	add_function(root, "0000:18:00.1", "0x020000\n", "0x101e\n");
+	fingerprint_file(root, "sys/bus/pci/devices/0000:18:00.1/physfn", "");
+	assert_int_equal(ct_rules_fingerprint(root, got), CT_OK);
+	ct_sha256_text(known, strlen(known), want);
+	assert_string_equal(got, want);
+	add_function(root, "0000:20:00.0", "0x120000\n", "0xd802\n");
+	assert_int_equal(ct_rules_fingerprint(root, got), CT_OK);
+	assert_string_not_equal(got, want);
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	assert_int_equal(system(command), 0);
+}
+
 static void test_bad(void **state)
 {
 	json_t *cases = json_load_file(FIXTURES "rules-bad.json", 0, NULL);
@@ -162,6 +252,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_fingerprint),
 		cmocka_unit_test(test_syntax),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_memory),

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Door of plugin: what NCCL's tuner plugin of ours offers to a process that also measures, and what
+ * its files share. The plugin lives in other people's processes: base and rules only. */
+#ifndef CT_PLUGIN_H
+#define CT_PLUGIN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "nccl_tuner.h"
+#include "rules/rules.h"
+
+enum { CT_TUNER_SWEEP_ABI = 1, CT_TUNER_NONE = -1 };
+
+/* One rule, ready to be found. */
+struct ct_tuner_cell {
+	uint64_t low, high; /* bytes, inclusive */
+	int16_t algo, proto;
+	int32_t channels;   /* 0 = NCCL's own choice */
+};
+
+/* The rules of one communicator, by NCCL's function; immutable once made. */
+struct ct_tuner_table {
+	struct ct_tuner_cell *cells[CT_NCCL_FUNCS]; /* ascending, without overlap */
+	uint64_t *lows[CT_NCCL_FUNCS];              /* their low ends once more, close together */
+	uint32_t ncells[CT_NCCL_FUNCS];
+};
+
+/* What kind of communicator asks. */
+struct ct_tuner_comm {
+	size_t ranks, nodes;
+	int nccl;           /* ncclGetVersion()'s number, 0 = not known */
+	const char *machine; /* COLLTUNE_MACHINE, or NULL */
+};
+
+/* CT_OK when RULES were made for COMM and for this machine; else CT_UNSUPPORTED with the reason. */
+ct_status ct_tuner_fits(const struct ct_rules *rules, const struct ct_tuner_comm *comm);
+
+/* The cells of RULES for backend nccl. CT_INVALID: a word that NCCL does not know, with the rule's
+ * pointer and the nearest; CT_NOMEM. Free with ct_tuner_table_free(). */
+ct_status ct_tuner_table_make(const struct ct_rules *rules, struct ct_tuner_table **table);
+void ct_tuner_table_free(struct ct_tuner_table *table);
+
+/* The cell for BYTES of FUNC or NULL: bisection; no allocation, lock or log. */
+const struct ct_tuner_cell *ct_tuner_find(const struct ct_tuner_table *table, int func,
+	uint64_t bytes);
+
+/* Writes the rules' fitted constants over CONSTANTS. CT_INVALID: an unknown one; then nothing is
+ * changed. */
+ct_status ct_tuner_fit(const struct ct_rules *rules, struct ct_nccl_constants *constants);
+
+/* Index of WORD among the functions, algorithms, protocols as NCCL counts them; -1 = none. */
+int ct_tuner_algo(const char *word);
+int ct_tuner_proto(const char *word);
+extern const char *const ct_tuner_algos[CT_NCCL_ALGOS + 1], *const ct_tuner_protos[CT_NCCL_PROTOS + 1];
+
+/*
+ * Shared with a sweep in the same process: while FORCED is not CT_TUNER_NONE, every communicator uses
+ * that cell where it is possible, so that all legal cells are tried without a new communicator. Every
+ * rank must set the same, outside of any collective. While WATCH is set, the last table that NCCL
+ * showed is kept.
+ */
+struct ct_tuner_sweep {
+	uint32_t abi; /* CT_TUNER_SWEEP_ABI */
+	_Atomic int64_t forced; /* algo + 256 * proto + 65536 * channels */
+	_Atomic bool watch;
+	_Atomic uint64_t seen;  /* grows by 2 with each table kept; odd: being written */
+	int func;
+	uint64_t bytes;
+	float cost_us[CT_NCCL_ALGOS][CT_NCCL_PROTOS]; /* NCCL's own prediction; -1 = not possible */
+};
+
+/* Exported by the plugin: the one of this process, for ever. Look it up by dlsym() in the plugin
+ * that NCCL has loaded. */
+__attribute__((visibility("default"))) struct ct_tuner_sweep *ct_tuner_sweep(void);
+
+#endif
