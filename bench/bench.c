@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "advise/advise.h"
 #include "cli.h"
 #include "job.h"
 #include "plan.h"
 #include "shown.h"
 #include "sink.h"
+#include "versus.h"
 #include "topo/topo.h"
 
 const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_options,
@@ -43,6 +45,8 @@ struct run {
 	struct ct_floors floors;
 	struct ct_shown shown; /* indexes on every rank, contents on rank 0 */
 	struct ct_sink sink;   /* rank 0 */
+	json_t *environment;   /* rank 0: the run's record */
+	bool rivals;           /* two candidates are judged against each other */
 	int64_t *done;         /* per place in shown: 1 = found on resume */
 };
 
@@ -52,7 +56,7 @@ static ct_status on_result(void *arg, struct ct_result *result)
 	ct_status status = CT_OK;
 	char name[96], size[32];
 
-	if (run->settings->stats)
+	if (run->settings->stats || run->rivals)
 		ct_result_expect(result, &run->rank->world, &result->net, &run->floors);
 	if (run->rank->world.rank != 0) {
 		ct_shown_add(&run->shown, result);
@@ -103,18 +107,16 @@ static ct_status open_outputs(struct run *run)
 {
 	const struct ct_bench_settings *s = run->settings;
 	size_t n = run->plan.ntests * run->ncandidates * run->shown.rounds;
-	json_t *environment = NULL;
 	ct_status status = CT_OK;
 
 	if (run->rank->world.rank == 0) {
-		environment = environment_record(run);
-		status = environment == NULL ? ct_fail(CT_NOMEM, "no memory for a record")
-			: ct_sink_open(s->json, s->csv, environment, &run->sink);
+		run->environment = environment_record(run);
+		status = run->environment == NULL ? ct_fail(CT_NOMEM, "no memory for a record")
+			: ct_sink_open(s->json, s->csv, run->environment, &run->sink);
 	}
 	status = ct_session_agree(run->rank->session, status);
 	if (status == CT_OK)
-		status = ct_job_store(run->rank, environment);
-	json_decref(environment);
+		status = ct_job_store(run->rank, run->environment);
 	for (size_t i = 0; status == CT_OK && run->rank->store != NULL &&
 		i < ct_store_count(run->rank->store); i++) {
 		const struct ct_result *r = ct_store_result(run->rank->store, i);
@@ -193,6 +195,11 @@ static ct_status prepare(struct run *run)
 	if (status == CT_OK)
 		status = ct_candidates_parse(session, s->job.coll != NULL ? s->job.coll : "native",
 			s->job.net, s->job.algo, run->plan.coll, &run->candidates, &run->ncandidates);
+	if (status == CT_OK && s->compare && run->ncandidates != 2)
+		status = ct_fail(CT_INVALID, "--compare judges two candidates against each other, as --net "
+			"shm,tcp makes them; here %zu are measured", run->ncandidates);
+	run->rivals = s->compare || (s->rounds > 1 &&
+		ct_versus_nets(run->candidates, run->ncandidates));
 	if (status == CT_OK) {
 		status = ct_shown_make(&run->plan, run->candidates, run->ncandidates, (uint32_t)s->rounds,
 			s->stats, &run->shown);
@@ -202,7 +209,7 @@ static ct_status prepare(struct run *run)
 	}
 	if (status == CT_OK)
 		status = open_outputs(run);
-	if (status == CT_OK && s->stats)
+	if (status == CT_OK && (s->stats || run->rivals))
 		status = ct_floors_measure(session, &run->floors);
 	return status;
 }
@@ -218,6 +225,11 @@ static ct_status conclude(struct run *run, ct_status status, int *exit_code)
 		/* A footer without rows would say that all is well. */
 		if (any || why != NULL)
 			ct_shown_end(&run->shown);
+		if (run->rivals && any && status == CT_OK)
+			status = ct_versus_show(&run->shown, run->environment);
+		else if (any && ct_versus_nets(run->candidates, run->ncandidates))
+			printf("# two transports, one round: no claim can be made about their difference; "
+				"--compare measures %d rounds and judges\n", CT_LEAST_ROUNDS);
 		if (status != CT_OK)
 			printf("# INCOMPLETE: the run ended before its last point\n");
 		closed = ct_sink_close(&run->sink);
@@ -246,6 +258,7 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 	}
 	ct_shown_free(&run.shown);
 	ct_free(run.done);
+	json_decref(run.environment);
 	ct_free(run.candidates);
 	ct_plan_free(&run.plan);
 	return status;
@@ -290,6 +303,8 @@ int ct_bench_main(int argc, char **argv)
 			code = CT_EXIT_USAGE;
 			break;
 		}
+		if (settings.rounds == 0)
+			settings.rounds = settings.compare ? CT_LEAST_ROUNDS : 1;
 		code = ct_job_run("bench", &settings.job, names(settings.job.coll, "mpi"), run_rank, &asked);
 		break;
 	}

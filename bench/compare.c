@@ -9,6 +9,7 @@
 #include "advise/advise.h"
 #include "bench.h"
 #include "cli.h"
+#include "compare.h"
 
 enum { PATH_ROOM = 4096, STATE_ROOM = 32, TEXT_LIMIT = 64 << 20 };
 
@@ -228,11 +229,31 @@ static bool one_run(const struct ct_comparison *c)
 			  c->in[CT_SIDE_B].records->environment);
 }
 
+void ct_compare_blocks(const struct ct_comparison *c, struct ct_buf *out)
+{
+	const json_t *warning;
+	size_t i, end;
+
+	ct_buf_add(out,
+		   "# A, B: time, the median over rounds; B/A: ratio of these times, above 1 where "
+		   "B is slower; 95 %%: intervals\n# p: Wilcoxon-Mann-Whitney over rounds, Holm's "
+		   "correction "
+		   "over all points of a collective with %d rounds or more; exp, eff: expected "
+		   "time, and it / measured\n",
+		   CT_LEAST_ROUNDS);
+	json_array_foreach(c->warnings, i, warning)
+		ct_buf_add(out, "# warning: %s\n", json_string_value(warning));
+	for (i = 0; i < c->npoints; i = end) {
+		for (end = i; ct_comparison_joined(c, end); end++)
+			continue;
+		add_block(c, i, ++end, out);
+	}
+	add_alone(c, out);
+}
+
 static ct_status print(const struct ct_comparison *c, const char *verdict)
 {
 	struct ct_buf out = ct_buf_make(TEXT_LIMIT);
-	const json_t *warning;
-	size_t i, end;
 	ct_status status;
 
 	ct_buf_add(&out, "# colltune compare: two sets of results\n");
@@ -242,21 +263,7 @@ static ct_status print(const struct ct_comparison *c, const char *verdict)
 		   one_run(c) ? "one run, its candidates measured in turns"
 			      : "two runs, not measured in turns: what changed on the machine "
 				"meanwhile counts too");
-	ct_buf_add(&out,
-		   "# A, B: time, the median over rounds; B/A: ratio of these times, above 1 where "
-		   "B is slower; 95 %%: intervals\n# p: Wilcoxon-Mann-Whitney over rounds, Holm's "
-		   "correction "
-		   "over all points of a collective with %d rounds or more; exp, eff: expected "
-		   "time, and it / measured\n",
-		   CT_LEAST_ROUNDS);
-	json_array_foreach(c->warnings, i, warning)
-		ct_buf_add(&out, "# warning: %s\n", json_string_value(warning));
-	for (i = 0; i < c->npoints; i = end) {
-		for (end = i; ct_comparison_joined(c, end); end++)
-			continue;
-		add_block(c, i, ++end, &out);
-	}
-	add_alone(c, &out);
+	ct_compare_blocks(c, &out);
 	ct_buf_add(&out, "#\n# Verdict: %s\n", verdict);
 	status = ct_buf_status(&out);
 	if (status == CT_OK && (fputs(out.text, stdout) == EOF || fflush(stdout) == EOF))

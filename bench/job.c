@@ -276,14 +276,14 @@ static ct_status install_log(const char *text)
 	return status;
 }
 
-/* Is NAME a word of the comma-separated LIST? */
+/* Is NAME, with or without a device ("verbs:mlx5_0"), a word of the comma-separated LIST? */
 static bool has_word(const char *list, const char *name)
 {
 	size_t n = strlen(name);
 
 	for (; list != NULL; list = strchr(list, ',') != NULL ? strchr(list, ',') + 1 : NULL)
-		if (strncmp(list, name, n) == 0 && (list[n] == '\0' || list[n] == ','))
-			return true;
+		if (strncmp(list, name, n) == 0 && strchr(",:", list[n]) != NULL)
+			return true; /* strchr finds the terminating NUL too */
 	return false;
 }
 

@@ -29,8 +29,12 @@ const struct ct_option ct_bench_own_options[] = {
 	{ "root", 'r', CT_OPT_INT, AT(root), "0", 0, 4294967295.0, NULL, "RANK", "root of broadcast" },
 	{ "average", 'a', CT_OPT_INT, AT(average), "3", 0, 3, NULL, "N",
 		"how ranks' times become one; only 3, the maximum, is offered" },
-	{ "rounds", 0, CT_OPT_INT, AT(rounds), "1", 1, 1000, NULL, "N",
-		"repeat everything with fresh connections; the table shows the median round" },
+	{ "rounds", 0, CT_OPT_INT, AT(rounds), "0", 0, 1000, NULL, "N",
+		"repeat everything with fresh connections; the table shows the median round; 0: 8 with "
+		"--compare, else 1" },
+	{ "compare", 0, CT_OPT_FLAG, AT(compare), NULL, 0, 0, NULL, NULL,
+		"judge the only two candidates against each other below the tables: ratio, interval, "
+		"significance, crossovers, verdict" },
 	{ "budget", 0, CT_OPT_TIME, AT(budget), "1s", 1e6, 8.64e13, NULL, "TIME",
 		"most time for one point of one candidate" },
 	{ "precision", 0, CT_OPT_REAL, AT(precision), "0.02", 1e-4, 1, NULL, "X",

@@ -118,7 +118,7 @@ struct ct_accept_report {
 	uint32_t pairs_total, pairs_met, pairs_alone; /* how many there are, met, measured alone */
 	uint32_t rounds;			      /* of the collectives stage */
 	uint32_t unbound_ranks, shared_ranks;
-	char net[16], device[32];
+	char net[CT_NET_TEXT], device[32];
 	uint32_t stages;	      /* that ran to their end, bit i = stage i */
 	char skipped[CT_NSTAGES][96]; /* why a stage was skipped or cut short; "" = it was not */
 	/* judged */

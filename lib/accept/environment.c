@@ -280,7 +280,7 @@ ct_status ct_accept_environment(struct ct_accept *run)
 	for (size_t i = 0; i < run->nentrants; i++) {
 		const struct ct_entrant *e = &run->entrant[i];
 
-		if (strcmp(e->candidate.net, "tcp") != 0)
+		if (!ct_net_is(e->candidate.net, "tcp"))
 			continue;
 		snprintf(run->report->net, sizeof(run->report->net), "%s", e->candidate.net);
 		snprintf(run->report->device, sizeof(run->report->device), "%s", e->net.device);

@@ -143,7 +143,7 @@ static void name_text(const struct ct_figure *f, char *out, size_t room)
 
 static void print_row(const struct ct_figure *f, struct ct_buf *out)
 {
-	char name[128], size[32], measured[100] = "-", expected[32] = "-", efficiency[16] = "-";
+	char name[192], size[32], measured[100] = "-", expected[32] = "-", efficiency[16] = "-";
 	bool rate = f->bytes >= CT_RATE_BYTES && f->bus_bytes > 0;
 
 	name_text(f, name, sizeof(name));

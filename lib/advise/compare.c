@@ -102,7 +102,9 @@ static ct_status find_lonely(struct ct_comparison *c, bool lonely[CT_NCOLLS])
 		char ta[96], tb[96];
 
 		lonely[coll] = a != NULL && b != NULL;
-		if (lonely[coll] && !ct_candidate_same(a, b))
+		/* Whoever named both knows what is compared. */
+		if (lonely[coll] && !ct_candidate_same(a, b) &&
+		    (c->in[CT_SIDE_A].candidate == NULL || c->in[CT_SIDE_B].candidate == NULL))
 			status =
 				ct_compare_warn(c,
 						"%s: different candidates are compared: A %s, B %s",
@@ -282,12 +284,22 @@ bool ct_compared_worse(const struct ct_compared *point)
 	       (point->result == CT_COMPARE_SLOWER && point->ratio.ratio > BEYOND);
 }
 
+bool ct_comparison_crowded(const struct ct_comparison *c)
+{
+	for (size_t i = 0; i < c->npoints; i++)
+		if (c->points[i].side[CT_SIDE_A]->oversubscribed ||
+		    c->points[i].side[CT_SIDE_B]->oversubscribed)
+			return true;
+	return false;
+}
+
 enum ct_compare_end ct_comparison_end(const struct ct_comparison *c)
 {
-	bool open = c->npoints == 0;
+	bool open = c->npoints == 0 || ct_comparison_crowded(c);
 
 	for (size_t i = 0; i < c->npoints; i++) {
-		if (ct_compared_worse(&c->points[i]))
+		if (c->points[i].wrong[CT_SIDE_B] ||
+		    (ct_compared_worse(&c->points[i]) && !ct_comparison_crowded(c)))
 			return CT_COMPARE_END_WORSE;
 		open |= c->points[i].result != CT_COMPARE_SAME &&
 			c->points[i].result != CT_COMPARE_FASTER;

@@ -69,6 +69,8 @@ struct ct_comparison {
 	struct ct_compare_alone *alone;
 	size_t nalone;
 	json_t *warnings; /* array of texts: in what A and B differ besides */
+	bool rivals; /* set by the caller: neither is the baseline, so the verdict's last word names
+			 who wins where, not whether B is a regression */
 };
 
 /*
@@ -85,6 +87,10 @@ void ct_comparison_free(struct ct_comparison *comparison);
 
 /* Do points I and I + 1 belong to one block: same but for the size? */
 bool ct_comparison_joined(const struct ct_comparison *c, size_t i);
+
+/* Was some point measured with more ranks than processors? Then no time is judged: the end is at
+ * most CT_COMPARE_END_OPEN, but for wrong data. */
+bool ct_comparison_crowded(const struct ct_comparison *c);
 
 /* What the whole says. Worst first: a point is where B has wrong data or is slower by more than
  * 5 %. */

@@ -232,7 +232,7 @@ ct_status ct_rule_interface(const struct ct_advice_rule *rule, const struct ct_a
 	const struct ct_nic *chosen, *best;
 	struct ct_finding *f;
 
-	if (in->facts == NULL || in->net == NULL || strcmp(in->net, "tcp") != 0 ||
+	if (in->facts == NULL || in->net == NULL || !ct_net_is(in->net, "tcp") ||
 	    in->device == NULL)
 		return CT_OK;
 	chosen = find_nic(in->facts, in->device);

@@ -258,6 +258,26 @@ static void add_block(const struct ct_comparison *c, size_t first, struct ct_buf
 	ct_buf_add(out, ". ");
 }
 
+/* Who wins how often, when neither side is the baseline. */
+static void add_score(const struct ct_comparison *c, struct ct_buf *out)
+{
+	size_t score[WRONG_BOTH + 1] = { 0 }, a, open;
+
+	for (size_t i = 0; i < c->npoints; i++)
+		score[word_of(&c->points[i])]++;
+	a = score[SLOWER] + score[LITTLE_SLOWER];
+	open = c->npoints - a - score[FASTER] - score[SAME];
+	if (c->npoints == 0)
+		ct_buf_add(out, "Nothing could be compared: no point was measured with both.");
+	else
+		ct_buf_add(out,
+			   "In all: of %zu points A wins %zu, B wins %zu, %zu are the same, %zu are "
+			   "not resolved.",
+			   c->npoints, a, score[FASTER], score[SAME], open);
+	if (score[FEW] > 0)
+		ct_buf_add(out, " Measure with --rounds %d or more.", CT_LEAST_ROUNDS);
+}
+
 static void add_sum(const struct ct_comparison *c, struct ct_buf *out)
 {
 	size_t worse = 0, open = 0, few = 0;
@@ -295,7 +315,13 @@ void ct_comparison_verdict(const struct ct_comparison *c, struct ct_buf *out)
 
 	for (size_t i = 0; i < c->npoints; i = block_end(c, i))
 		add_block(c, i, out);
-	add_sum(c, out);
+	if (c->rivals)
+		add_score(c, out);
+	else
+		add_sum(c, out);
+	if (ct_comparison_crowded(c))
+		ct_buf_add(out, " All of it is inconclusive: more ranks than processors, so times tell "
+				"about the scheduler too.");
 	if (c->nalone > 0)
 		ct_buf_add(out, " %zu point%s that one side has alone %s not compared.", c->nalone,
 			   c->nalone == 1 ? "" : "s", c->nalone == 1 ? "was" : "were");

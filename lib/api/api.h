@@ -9,7 +9,7 @@
 
 struct ct_job {
 	struct ct_job_attr attr; /* of this library's version */
-	char net[16];
+	char net[CT_NET_TEXT];
 	struct ct_world world;
 	struct ct_session *session;
 };

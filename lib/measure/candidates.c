@@ -20,15 +20,17 @@ bool ct_candidate_same(const struct ct_candidate *a, const struct ct_candidate *
 
 const char *ct_candidate_text(const struct ct_candidate *c, char out[96])
 {
+	char text[sizeof(*c)];
 	size_t used;
 
-	snprintf(out, 96, "%s%s%s %s", c->backend, c->net[0] != '\0' ? "/" : "", c->net,
+	snprintf(text, sizeof(text), "%s%s%s %s", c->backend, c->net[0] != '\0' ? "/" : "", c->net,
 		c->algo[0] != '\0' ? c->algo : "default");
 	for (uint32_t i = 0; i < c->nknobs && i < CT_MAX_KNOBS; i++) {
-		used = strlen(out);
-		snprintf(out + used, 96 - used, " %s=%lld", c->knob_name[i], (long long)c->knob[i]);
+		used = strlen(text);
+		snprintf(text + used, sizeof(text) - used, " %s=%lld", c->knob_name[i],
+			(long long)c->knob[i]);
 	}
-	ct_text_clean(out, 96, out); /* a character may have been cut in two */
+	ct_text_clean(out, 96, text);
 	return out;
 }
 
@@ -260,10 +262,10 @@ static ct_status check_nets(const struct making *m)
 	ct_status status = CT_OK;
 
 	for (size_t i = 0; i < m->nets.n && status == CT_OK; i++) {
-		const struct ct_net_ops *ops = NULL;
+		const struct ct_net_ops *ops;
+		const char *device;
 
-		if (strcmp(m->nets.word[i], "auto") != 0)
-			status = ct_net_find(m->nets.word[i], &ops);
+		status = ct_net_parse(m->nets.word[i], &ops, &device);
 	}
 	return status;
 }

@@ -164,7 +164,7 @@ void ct_counters_unrow(struct ct_counters *c, const int64_t row[CT_NCOUNTERS]);
 
 /* A library opened for one round; candidates with the same backend and transport share it. */
 struct ct_run_lib {
-	char backend[24], net[16];
+	char backend[24], net[CT_NET_TEXT];
 	struct ct_coll_lib lib;
 	const struct ct_coll_caps *caps;
 	uint64_t overhead_ns;

@@ -68,7 +68,7 @@ ct_status ct_session_agree(struct ct_session *session, ct_status mine);
 
 /* One way of doing an operation: a backend over a transport with an algorithm and its knobs. */
 struct ct_candidate {
-	char backend[24], net[16], algo[40]; /* "" = default */
+	char backend[24], net[CT_NET_TEXT], algo[40]; /* "" = default; net: "tcp", "verbs:mlx5_0" */
 	int64_t knob[CT_MAX_KNOBS];          /* the first nknobs; the others have their defaults */
 	char knob_name[CT_MAX_KNOBS][16];    /* in the algorithm's order */
 	uint32_t nknobs;

@@ -59,6 +59,24 @@ double ct_tcp_payload_Bps(double link_Bps, uint32_t mtu, bool ipv6)
 	return link_Bps * (double)(mtu - headers) / (double)(mtu + ETHERNET);
 }
 
+double ct_rdma_payload_Bps(double link_Bps, uint32_t mtu, enum ct_wire wire, bool ipv6)
+{
+	/* 8 + 14 + 20 + 8 + 12 + 4 + 4 + 12 and 8 + 12 + 4 + 2, see model.h. */
+	enum { ROCE = 82, ROCE_IPV6 = ROCE + 20, INFINIBAND = 26 };
+	uint32_t headers = wire == CT_WIRE_INFINIBAND ? INFINIBAND : ipv6 ? ROCE_IPV6 : ROCE;
+
+	if (wire == CT_WIRE_TCP || mtu == 0 || !(link_Bps > 0))
+		return 0;
+	return link_Bps * (double)mtu / ((double)mtu + headers);
+}
+
+static double link_payload(const struct ct_expect_in *in)
+{
+	return in->wire == CT_WIRE_TCP
+		       ? ct_tcp_payload_Bps(in->link_Bps, in->mtu, in->ipv6)
+		       : ct_rdma_payload_Bps(in->link_Bps, in->mtu, in->wire, in->ipv6);
+}
+
 static bool alone(const struct ct_expect_in *in)
 {
 	return in->pairs <= 1 && (in->coll == CT_P2P_LATENCY || in->coll == CT_P2P_ONEWAY);
@@ -71,7 +89,7 @@ static struct way way_of(const struct ct_expect_in *in)
 	const double *row;
 
 	if (in->path == CT_PATH_LINK) {
-		way.Bps = ct_tcp_payload_Bps(in->link_Bps, in->mtu, in->ipv6);
+		way.Bps = link_payload(in);
 		way.hop_ns = in->link_ns;
 		way.rate = "link payload";
 		way.hop = "link";
@@ -180,17 +198,40 @@ static bool windowed(ct_coll coll)
 	return coll == CT_P2P_ONEWAY || coll == CT_P2P_DUPLEX;
 }
 
+/* What one link carries into its host. AMOUNT holds 48 bytes. */
+static double sum_link(const struct ct_expect_in *in, const struct bound *bound, char *amount)
+{
+	double n = in->nranks, S = (double)in->bytes, L = in->local > 1 ? in->local : 1;
+	double r = in->sharers > 1 ? in->sharers : 1;
+	double times = bound->takes, part = bound->whole ? 1 : (n - L) / n;
+	const char *what = bound->whole ? "S" : L > 1 ? "(n-L)/n·S" : "(n-1)/n·S";
+	bool each = bound->message || in->coll == CT_ALLTOALL; /* every rank wants its own */
+
+	times = (bound->whole ? 1 : times) * (each ? r : r / L);
+	if (times == 1)
+		snprintf(amount, 48, "%s", what);
+	else
+		snprintf(amount, 48, "%.3g%s%s", times, bound->whole ? "·" : "", what);
+	return times * part * S;
+}
+
 static void sum_up(struct sum *sum, const struct ct_expect_in *in, const struct way *way)
 {
 	const struct bound *bound = &bounds[in->coll];
 	double n = in->nranks, S = (double)in->bytes, part = (n - 1) / n * S,
 	       reduce = reduce_rate(in);
 
-	if (bound->whole)
+	if (in->path == CT_PATH_LINK && (bound->whole || bound->takes > 0)) {
+		char amount[48];
+		double bytes = sum_link(in, bound, amount);
+
+		sum_rate(sum, amount, bytes, way->rate, way->Bps);
+	} else if (bound->whole) {
 		sum_rate(sum, "S", S, way->rate, way->Bps);
-	else if (bound->takes > 0)
+	} else if (bound->takes > 0) {
 		sum_rate(sum, bound->takes == 2 ? "2(n-1)/n·S" : "(n-1)/n·S", bound->takes * part,
 			 way->rate, way->Bps);
+	}
 	if (bound->reduces && reduce > 0)
 		sum_rate(sum, "(n-1)/n·S", part, "reduce", reduce);
 	if (way->hop_ns > 0 && !windowed(in->coll))

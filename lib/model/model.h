@@ -31,6 +31,9 @@ struct ct_floors {
 
 enum ct_path { CT_PATH_NONE, CT_PATH_COPY, CT_PATH_STREAM, CT_PATH_LINK };
 
+/* What is wrapped around the payload on a link. */
+enum ct_wire { CT_WIRE_TCP, CT_WIRE_ROCE, CT_WIRE_INFINIBAND };
+
 struct ct_expect_in {
 	ct_coll coll;
 	uint32_t nranks;
@@ -38,8 +41,11 @@ struct ct_expect_in {
 	uint64_t bytes;         /* size column */
 	enum ct_path path;
 	double link_Bps;        /* CT_PATH_LINK: raw bit rate / 8 */
-	uint32_t mtu;
+	enum ct_wire wire;
+	uint32_t mtu;           /* TCP: of the interface; else the path MTU, payload of a packet */
 	bool ipv6;
+	uint32_t local;         /* CT_PATH_LINK: ranks on a host, the most; 0 = 1 */
+	uint32_t sharers;       /* of these, how many use one link at once; 0 = 1 */
 	uint64_t link_ns;       /* CT_PATH_LINK: known one-way latency or 0 */
 	const struct ct_floors *floors;
 };
@@ -55,6 +61,8 @@ struct ct_expectation {
 /* Time of the lower bounds of Chan, Heimlich, Purkayastha, van de Geijn 2007 (doi 10.1002/cpe.1206):
  * ceil(log2 n) latencies, and the bytes each rank must take in at the path's rate, plus, for
  * reductions, (n-1)/n S at the reduce rate (all-to-all as all-gather: each rank takes in as much).
+ * Over a link what counts is a host: of its L ranks only (n-L)/n of the bytes come from others; what
+ * all of them want (all but all-to-all and messages) need cross once, spread over the host's links.
  * known = false when a needed floor is missing: the path's own; over a link, the reduce rate and
  * the latency are left out of the bound when unknown. Fewer than 2 ranks: nothing is expected. */
 struct ct_expectation ct_expect(const struct ct_expect_in *in);
@@ -62,6 +70,12 @@ struct ct_expectation ct_expect(const struct ct_expect_in *in);
 /* Payload rate of TCP over Ethernet: (MTU - IP - TCP with timestamps) / (MTU + 38): preamble 8,
  * header 14, FCS 4, gap 12 (IEEE 802.3). 1500 on 1 Gb/s gives 941 Mb/s with IPv4. */
 double ct_tcp_payload_Bps(double link_Bps, uint32_t mtu, bool ipv6);
+
+/* Payload rate of RDMA packets that carry MTU bytes each. RoCE v2 over IPv4 adds 82 bytes: preamble 8,
+ * Ethernet 14, IP 20, UDP 8, BTH 12, ICRC 4, FCS 4, gap 12 (IEEE 802.3; IBTA annex A17); IPv6 20
+ * more. InfiniBand adds 26: LRH 8, BTH 12, ICRC 4, VCRC 2 (IBTA volume 1, chapter 5), no GRH. 4096
+ * on 100 Gb/s give 98.04 and 99.37 Gb/s. 0 for TCP, an MTU of 0 or no rate. */
+double ct_rdma_payload_Bps(double link_Bps, uint32_t mtu, enum ct_wire wire, bool ipv6);
 
 /* Rate of a floor's row for blocks of BYTES: log-linear interpolation between the sizes, the ends
  * held constant. */

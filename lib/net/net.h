@@ -13,7 +13,7 @@
 #include "base/base.h"
 #include "boot/boot.h"
 
-enum { CT_NET_ABI = 1, CT_NET_ADDRESS = 192 };
+enum { CT_NET_ABI = 1, CT_NET_ADDRESS = 192, CT_NET_TEXT = 64 };
 
 /* Called by a transport with pieces of an incoming message in order, in place of storing them.
  * Every piece starts at a multiple of 16 bytes of the message (so no element is cut in two), but
@@ -41,10 +41,13 @@ struct ct_net_caps {
 	bool sink;              /* receives may name a sink */
 	bool data_unchecked;    /* true: no checksum between the ranks but the medium's own */
 	char path[160];         /* how bytes move, for people: "memfd rings of 32 x 8K, …" */
-	char expectation[16];   /* floor that bounds it: "copy", "stream" or "" (see measure) */
+	char expectation[16];   /* what bounds it: floor "copy" or "stream"; link "roce",
+	                           "roce6" (over IPv6), "infiniband"; or "" (see measure) */
 	char device[32];        /* interface in use, "" if none */
 	double link_Bps;        /* raw rate of that interface, 0 = none or unknown */
 	uint32_t mtu;           /* of that interface, 0 = none */
+	uint32_t sharers;       /* ranks of a host on one device, the most of all hosts; set by
+	                           ct_net_open(), 0 = no device */
 };
 
 /* Everything a transport may know when it opens. */
@@ -92,6 +95,15 @@ const struct ct_net_ops *const *ct_net_rows(void);
 /* The row called NAME; CT_INVALID names the nearest. */
 ct_status ct_net_find(const char *name, const struct ct_net_ops **ops);
 
+/* The same for TEXT as a user gives it: a name, or a name and the device it is to use in place of
+ * the settings' own, "verbs:mlx5_0", "tcp:eth0". *DEVICE points into TEXT; NULL = none is named.
+ * "auto" is no row: *OPS is NULL. CT_INVALID: no such row; a device where the row has none to
+ * choose; an empty one; a text of CT_NET_TEXT bytes or more. */
+ct_status ct_net_parse(const char *text, const struct ct_net_ops **ops, const char **device);
+
+/* Does TEXT name the row NAME, with or without a device? */
+bool ct_net_is(const char *text, const char *name);
+
 /* The row of WORLD's modules that takes the place of OPS, else OPS itself. */
 const struct ct_net_ops *ct_net_here(const struct ct_world *world, const struct ct_net_ops *ops);
 
@@ -109,7 +121,7 @@ struct ct_net_wrap {
 	const char *trace; /* rank R writes one JSON line per message to TRACE.R; NULL = none */
 };
 
-/* Collective: opens NAME ("auto": self for one rank, shm when all ranks share a host and it can
+/* Collective: opens NAME, which may carry a device as for ct_net_parse() ("auto": self for one rank, shm when all ranks share a host and it can
  * run, else tcp) on every rank, exchanges addresses and connects. All ranks succeed or all fail
  * with the same reason. SETTINGS: of all rows, the row takes its own part; NULL = defaults. "auto"
  * goes on to tcp when shm proves to be CT_UNSUPPORTED here. BY bounds the connecting. Errors:

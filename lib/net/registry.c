@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The list of transports, and how one is opened by all ranks together. */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "queue.h"
@@ -47,6 +48,48 @@ ct_status ct_net_find(const char *name, const struct ct_net_ops **ops)
 		return ct_fail(CT_INVALID,
 			"unknown transport \"%s\"; there are auto, self, shm, tcp, verbs", name);
 	return ct_fail(CT_INVALID, "unknown transport \"%s\"; did you mean %s?", name, near);
+}
+
+bool ct_net_is(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(text, name, n) == 0 && (text[n] == '\0' || text[n] == ':');
+}
+
+/* Where the device that a text names goes; NULL: the row has none to choose. */
+static char **device_of(struct ct_net_settings *settings, const struct ct_net_ops *ops)
+{
+	if (ops == &ct_net_tcp)
+		return &settings->tcp.iface;
+	return ops == &verbs_row ? &settings->verbs.dev : NULL;
+}
+
+ct_status ct_net_parse(const char *text, const struct ct_net_ops **ops, const char **device)
+{
+	const char *colon = strchr(text, ':');
+	struct ct_net_settings any = { 0 };
+	const struct ct_net_ops *found = NULL;
+	char name[CT_NET_TEXT];
+	ct_status s = CT_OK;
+
+	if (strlen(text) >= sizeof(name))
+		return ct_fail(CT_INVALID, "a transport's text has at most %d bytes: \"%.32s...\"",
+			CT_NET_TEXT - 1, text);
+	snprintf(name, sizeof(name), "%s", text);
+	name[colon != NULL ? (size_t)(colon - text) : strlen(name)] = '\0';
+	if (strcmp(name, "auto") != 0)
+		s = ct_net_find(name, &found);
+	if (s != CT_OK)
+		return s;
+	if (colon != NULL && (found == NULL || device_of(&any, found) == NULL))
+		return ct_fail(CT_INVALID, "transport %s has no device to choose (\"%s\"); tcp and verbs "
+			"have", name, text);
+	if (colon != NULL && colon[1] == '\0')
+		return ct_fail(CT_INVALID, "transport \"%s\": no device after the colon", text);
+	*ops = found;
+	*device = colon != NULL ? colon + 1 : NULL;
+	return CT_OK;
 }
 
 const struct ct_net_ops *ct_net_here(const struct ct_world *world, const struct ct_net_ops *ops)
@@ -227,8 +270,31 @@ static ct_status join(struct ct_net *net, ct_status opened, const struct card *m
 	return s;
 }
 
+/* Collective: how many ranks of a host have their bytes go over one device. */
+static ct_status count_sharers(struct ct_net *net)
+{
+	const struct ct_world *w = net->world;
+	struct { char name[sizeof(net->caps.device)]; } *all = ct_alloc(w->nranks, sizeof(*all));
+	ct_status s = ct_boot_agree(w->boot, all != NULL ? CT_OK : CT_NOMEM);
+
+	net->caps.sharers = 0;
+	if (s == CT_OK && w->nranks > 1)
+		s = w->boot->allgather(w->boot->ctx, net->caps.device, all, sizeof(*all));
+	for (uint32_t r = 0; s == CT_OK && w->nranks > 1 && r < w->nranks; r++) {
+		uint32_t same = 0;
+
+		for (uint32_t i = 0; i < w->nranks && all[r].name[0] != '\0'; i++)
+			same += w->host_of[i] == w->host_of[r] &&
+				strncmp(all[i].name, all[r].name, sizeof(all[i].name)) == 0;
+		if (same > net->caps.sharers)
+			net->caps.sharers = same;
+	}
+	ct_free(all);
+	return s;
+}
+
 /* Undone whole on an error. */
-static ct_status open_row(const struct ct_net_ops *ops, const struct ct_net_env *env,
+static ct_status open_env(const struct ct_net_ops *ops, const struct ct_net_env *env,
 	struct ct_net *out)
 {
 	struct ct_net net = { .world = env->world };
@@ -246,16 +312,56 @@ static ct_status open_row(const struct ct_net_ops *ops, const struct ct_net_env 
 		return s;
 	}
 	net.ops->query(net.self, &net.caps);
-	*out = net;
-	return CT_OK;
+	s = count_sharers(&net);
+	if (s == CT_OK)
+		*out = net;
+	else
+		ct_net_close(&net);
+	return s;
 }
 
-/* The transports to try for NAME, in order, ended by NULL. */
-static ct_status candidates(const char *name, const struct ct_world *world,
-	const struct ct_net_ops **list)
+/* DEVICE (may be NULL) takes the place of the one in SETTINGS while the row opens; all of them are
+ * its only reader, and none keeps it. */
+static ct_status open_row(const struct ct_net_ops *ops, const struct ct_net_settings *settings,
+	const char *device, struct ct_net_env *env, struct ct_net *out)
 {
-	if (strcmp(name, "auto") != 0)
-		return ct_net_find(name, list);
+	static const struct ct_option *const lists[] = { ct_net_options, NULL };
+	struct ct_net_settings own = { 0 };
+	char text[CT_NET_TEXT];
+	ct_status s;
+
+	if (device == NULL) {
+		env->settings = settings != NULL ? ct_net_settings_of(settings, ops) : NULL;
+		return open_env(ops, env, out);
+	}
+	s = settings != NULL ? CT_OK : ct_options_default(lists, &own);
+	s = ct_boot_agree(env->world->boot, s);
+	if (s == CT_OK) {
+		char *before, **place;
+
+		if (settings != NULL)
+			own = *settings;
+		place = device_of(&own, ops);
+		before = *place;
+		snprintf(text, sizeof(text), "%s", device);
+		*place = text;
+		env->settings = ct_net_settings_of(&own, ops);
+		s = open_env(ops, env, out);
+		*place = before;
+		if (settings == NULL)
+			ct_options_free(lists, &own);
+	}
+	return s;
+}
+
+/* The transports to try for NAME, in order, ended by NULL; *DEVICE: see ct_net_parse(). */
+static ct_status candidates(const char *name, const struct ct_world *world,
+	const struct ct_net_ops **list, const char **device)
+{
+	ct_status s = ct_net_parse(name, list, device);
+
+	if (s != CT_OK || *list != NULL)
+		return s;
 	if (world->nranks == 1)
 		*list++ = &ct_net_self;
 	else if (world->nhosts == 1)
@@ -282,15 +388,14 @@ ct_status ct_net_open(const char *name, const struct ct_world *world,
 {
 	const struct ct_net_ops *list[3] = { NULL };
 	struct ct_net opened = { 0 };
-	ct_status s = ct_boot_agree(world->boot, candidates(name, world, list));
+	const char *device = NULL;
+	ct_status s = ct_boot_agree(world->boot, candidates(name, world, list, &device));
 
 	for (size_t i = 0; s == CT_OK && list[i] != NULL; i++) {
 		struct ct_net_env env = { world, NULL, by };
 		ct_status tried;
 
-		if (settings != NULL)
-			env.settings = ct_net_settings_of(settings, list[i]);
-		tried = open_row(list[i], &env, &opened);
+		tried = open_row(list[i], settings, device, &env, &opened);
 		if (tried == CT_OK)
 			break;
 		if (tried != CT_UNSUPPORTED || list[i + 1] == NULL)

@@ -162,6 +162,9 @@ static void verbs_query(void *self, struct ct_net_caps *caps)
 	caps->data_unchecked = false; /* the invariant CRC goes from end to end */
 	caps->mtu = mtu;
 	caps->link_Bps = ct_rdma_link_Bps(&v->dev);
+	snprintf(caps->expectation, sizeof(caps->expectation), "%s",
+		v->dev.port_attr.link_layer != IBV_LINK_LAYER_ETHERNET ? "infiniband" :
+		v->dev.family == 6 ? "roce6" : "roce");
 	snprintf(caps->device, sizeof(caps->device), "%.31s", v->dev.name);
 	snprintf(caps->path, sizeof(caps->path), "RC over %.24s port %u, MTU %u: %.90s", v->dev.name,
 		v->dev.port, mtu, v->dev.why);

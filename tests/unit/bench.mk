@@ -8,6 +8,7 @@ tests_unit_test_bench_table_SOURCES = tests/unit/test_bench_table.c bench/table.
 shell_tests += \
 	tests/cli/accept_threads.t \
 	tests/cli/badinput.t \
+	tests/cli/bench_compare.t \
 	tests/cli/list_rows.t \
 	tests/cli/manual.t \
 	tests/cli/topo_tree.t \

@@ -509,6 +509,29 @@ static void expected(void **state)
 	ct_comparison_free(&c);
 }
 
+/* Neither side is a baseline: who wins where, and no claim at all with too many ranks. */
+static void rivals(void **state)
+{
+	struct ct_comparison c;
+
+	(void)state;
+	series(&sets[0], 8, 8, 1000);
+	series(&sets[0], 64, 8, 1000);
+	series(&sets[1], 8, 8, 2000);
+	series(&sets[1], 64, 8, 500);
+	assert_int_equal(try(&c, "native/shm", "native/shm"), CT_OK);
+	c.rivals = true;
+	verdict_is(&c, "allreduce float sum, out of place, 2 ranks: native/shm default: B is slower at 8 "
+		"(2.00 times A's time), faster at 64 (0.50 times A's time); the winner changes between 8 "
+		"and 64. In all: of 2 points A wins 1, B wins 1, 0 are the same, 0 are not resolved.");
+	assert_int_equal(ct_comparison_end(&c), CT_COMPARE_END_WORSE);
+	ct_comparison_free(&c);
+	sets[0].list[0].oversubscribed = true;
+	assert_int_equal(try(&c, "native/shm", "native/shm"), CT_OK);
+	assert_int_equal(ct_comparison_end(&c), CT_COMPARE_END_OPEN);
+	ct_comparison_free(&c);
+}
+
 /* Each allocation fails in turn: no crash, no leak. (The statistics make do without memory, and
  * then claim nothing.) */
 static void torture(void **state)
@@ -542,7 +565,7 @@ int main(void)
 		TEST(ratios),	     TEST(critical_value), TEST(few_rounds), TEST(family),
 		TEST(little_slower), TEST(not_resolved),   TEST(crossovers), TEST(warnings),
 		TEST(candidates),    TEST(one_side_only),  TEST(keys),	     TEST(wrong_data),
-		TEST(twice),	     TEST(counters),	   TEST(expected),   TEST(torture),
+		TEST(twice),	     TEST(counters),	   TEST(expected),   TEST(rivals), TEST(torture),
 	};
 
 	return cmocka_run_group_tests_name("advise_compare", tests, NULL, NULL);

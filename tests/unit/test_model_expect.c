@@ -44,6 +44,60 @@ static void tcp_payload(void **state)
 	assert_true(ct_tcp_payload_Bps(1e9, 52, false) == 0);
 }
 
+/* Arithmetic of the headers alone, in Gb/s: 100 * 4096 / (4096 + 82) and so on. */
+static void rdma_payload(void **state)
+{
+	(void)state;
+	NEAR(8e-9 * ct_rdma_payload_Bps(100e9 / 8, 4096, CT_WIRE_ROCE, false), 98.037, 1e-5);
+	NEAR(8e-9 * ct_rdma_payload_Bps(100e9 / 8, 1024, CT_WIRE_ROCE, false), 92.586, 1e-5);
+	NEAR(8e-9 * ct_rdma_payload_Bps(100e9 / 8, 4096, CT_WIRE_ROCE, true), 97.570, 1e-5);
+	NEAR(8e-9 * ct_rdma_payload_Bps(100e9 / 8, 4096, CT_WIRE_INFINIBAND, false), 99.369, 1e-5);
+	assert_true(ct_rdma_payload_Bps(1e9, 0, CT_WIRE_ROCE, false) == 0);
+	assert_true(ct_rdma_payload_Bps(0, 4096, CT_WIRE_ROCE, false) == 0);
+	assert_true(ct_rdma_payload_Bps(1e9, 4096, CT_WIRE_TCP, false) == 0);
+}
+
+/* Two hosts of 4 ranks: each host takes in what its 4 ranks want from the other 4. On one link of
+ * 1 GB/s payload (InfiniBand of 4096 bytes: 4122/4096 raw), S = 1e6: all-to-all 4 * 4/8 S = 2 ms;
+ * all-gather 4/8 S, once for all four, 0.5 ms; all-reduce twice that; broadcast S, 1 ms; with a link
+ * for each rank a quarter of all these (the same as busbw (k-1)/(n-1) of k hosts behind a hierarchical
+ * all-reduce, and (n-1)/(n-L) for all-to-all: NVIDIA, nccl-tests issue 130). Four pairs at once share the one link: 4 S. */
+static void shared_link(void **state)
+{
+	static const struct {
+		ct_coll coll;
+		uint32_t sharers;
+		uint64_t ns;
+		const char *formula;
+	} rows[] = {
+		{ CT_ALLTOALL, 4, 2000000, "4(n-L)/n·S / link payload 1.00 GB/s" },
+		{ CT_ALLTOALL, 1, 500000, "(n-L)/n·S / link payload 1.00 GB/s" },
+		{ CT_ALLGATHER, 4, 500000, "(n-L)/n·S / link payload 1.00 GB/s" },
+		{ CT_ALLGATHER, 1, 125000, "0.25(n-L)/n·S / link payload 1.00 GB/s" },
+		{ CT_ALLREDUCE, 4, 1000000, "2(n-L)/n·S / link payload 1.00 GB/s" },
+		{ CT_BROADCAST, 4, 1000000, "S / link payload 1.00 GB/s" },
+		{ CT_P2P_DUPLEX, 4, 4000000, "4·S / link payload 1.00 GB/s" },
+		{ CT_P2P_ONEWAY, 1, 1000000, "S / link payload 1.00 GB/s" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ct_expect_in in = { .coll = rows[i].coll,
+					   .nranks = 8,
+					   .bytes = 1000000,
+					   .path = CT_PATH_LINK,
+					   .wire = CT_WIRE_INFINIBAND,
+					   .link_Bps = 1e9 * 4122 / 4096,
+					   .mtu = 4096,
+					   .local = 4,
+					   .sharers = rows[i].sharers };
+		struct ct_expectation e = ct_expect(&in);
+
+		assert_int_equal(e.time_ns, rows[i].ns);
+		assert_string_equal(e.formula, rows[i].formula);
+	}
+}
+
 static void interpolation(void **state)
 {
 	struct ct_floors f = flat();
@@ -223,7 +277,8 @@ static void judge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tcp_payload),	cmocka_unit_test(interpolation),
+		cmocka_unit_test(tcp_payload),	cmocka_unit_test(rdma_payload),
+		cmocka_unit_test(shared_link),	cmocka_unit_test(interpolation),
 		cmocka_unit_test(lower_bounds), cmocka_unit_test(bus_factors),
 		cmocka_unit_test(paths),	cmocka_unit_test(nothing_known),
 		cmocka_unit_test(judge),

@@ -14,7 +14,7 @@ struct try {
 	struct ct_net_settings settings[3]; /* of each rank */
 	bool defaults;
 	char path[160], expectation[16], device[32];
-	uint32_t mtu;
+	uint32_t mtu, sharers;
 };
 
 static ct_status try_main(const struct ct_boot *boot, void *arg)
@@ -40,6 +40,7 @@ static ct_status try_main(const struct ct_boot *boot, void *arg)
 		memcpy(t->expectation, net.caps.expectation, sizeof(t->expectation));
 		memcpy(t->device, net.caps.device, sizeof(t->device));
 		t->mtu = net.caps.mtu;
+		t->sharers = net.caps.sharers;
 	}
 	s = ct_boot_agree(boot, s);
 	ct_net_close(&net);
@@ -74,6 +75,50 @@ static void names(void **state)
 	assert_null(ct_net_rows()[4]);
 	t.net = "self";
 	assert_int_equal(run_try(&t, 2), CT_UNSUPPORTED);
+}
+
+/* A device in the text takes the place of the settings' own, for this opening only. */
+static void devices(void **state)
+{
+	struct try t = { .net = "tcp:lo", .settings = { { .tcp = { .iface = (char *)"nope" } },
+		{ .tcp = { .iface = (char *)"nope" } } } };
+	const struct ct_net_ops *ops = NULL;
+	const char *device = "";
+	static const char *const wrong[][2] = {
+		{ "shm:x", "transport shm has no device to choose (\"shm:x\"); tcp and verbs have" },
+		{ "auto:x", "transport auto has no device" },
+		{ "tcp:", "no device after the colon" },
+		{ "tpc:lo", "unknown transport \"tpc\"; did you mean tcp?" },
+		{ "tcp:0123456789012345678901234567890123456789012345678901234567890123456789",
+			"at most 63 bytes" },
+	};
+
+	(void)state;
+	assert_int_equal(ct_net_parse("verbs:mlx5_0", &ops, &device), CT_OK);
+	assert_string_equal(ops->name, "verbs");
+	assert_string_equal(device, "mlx5_0");
+	assert_int_equal(ct_net_parse("auto", &ops, &device), CT_OK);
+	assert_null(ops);
+	assert_null(device);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(ct_net_parse(wrong[i][0], &ops, &device), CT_INVALID);
+		assert_non_null(strstr(ct_why(), wrong[i][1]));
+	}
+	assert_true(ct_net_is("tcp:lo", "tcp"));
+	assert_true(ct_net_is("tcp", "tcp"));
+	assert_false(ct_net_is("tcpx", "tcp"));
+	assert_int_equal(run_try(&t, 2), CT_OK);
+	assert_string_equal(t.device, "lo");
+	assert_int_equal(t.sharers, 2);
+	assert_string_equal(t.settings[0].tcp.iface, "nope");
+	t.defaults = true;
+	assert_int_equal(run_try(&t, 2), CT_OK);
+	t.net = "tcp:nope";
+	assert_int_equal(run_try(&t, 2), CT_INVALID);
+	assert_non_null(strstr(ct_why(), "no interface or address \"nope\""));
+	t.net = "shm";
+	assert_int_equal(run_try(&t, 2), CT_OK);
+	assert_int_equal(t.sharers, 0);
 }
 
 static void what_they_say(void **state)
@@ -234,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
+		cmocka_unit_test(devices),
 		cmocka_unit_test(what_they_say),
 		cmocka_unit_test(options),
 		cmocka_unit_test(interfaces),

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What `compare` and a bench of two candidates show alike. */
+#ifndef CT_BENCH_COMPARE_H
+#define CT_BENCH_COMPARE_H
+
+#include "advise/advise.h"
+
+/* Adds to OUT what the columns mean, the warnings, one block per operation, and the points that one
+ * side has alone. Pure but for memory: OUT keeps the error. */
+void ct_compare_blocks(const struct ct_comparison *c, struct ct_buf *out);
+
+#endif

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Two transports in one run: devices in --net, and what bench says of one against the other.
+. "$CT_SRCDIR/tests/tap.sh"
+plan 13
+
+# bench ARGUMENT…: two ranks as threads
+bench() {
+	run timeout 100 "$COLLTUNE" bench -t 2 --placement out -n 2 -w 1 --max-iters 3 --budget 10ms "$@"
+}
+
+bench allreduce --net shm,tcp:lo --compare -b 8 -e 512 -f 64 --json "$tmp/run.jsonl"
+is "two transports: exit status" "$status" 0
+like "two transports: both are named with their devices" "$out" \
+	'A native/shm default, B native/tcp:lo default; rounds: A 8, B 8'
+like "two transports: a verdict" "$out" '# Verdict: allreduce float sum, out of place, 2 ranks: .* In all: of 2 points '
+is "two transports: nothing but the tables' rows lacks a #" \
+	"$(grep -vc '^#' <<< "$out") $(grep -Ec '^ +(8|512) ' <<< "$out")" "4 4"
+is "two transports: both times of both sizes, with what is expected" \
+	"$(grep -Ec '^# +(8|512) .* [0-9.]+ [nu]s +[0-9]+% +[0-9.]+ [nu]s +[0-9]+%  ' <<< "$out")" 2
+is "the record knows the device" "$(grep -c '"net":"tcp:lo"' "$tmp/run.jsonl")" 16
+run "$COLLTUNE" compare "$tmp/run.jsonl" "$tmp/run.jsonl" --a-candidate native/shm \
+	--b-candidate native/tcp:lo
+like "colltune compare reads the same points" "$out" 'A native/shm default, B native/tcp:lo default'
+
+bench allreduce --net shm,tcp -e 8
+like "one round: no claim" "$out" 'two transports, one round: no claim can be made'
+bench allreduce --net shm,tcp -e 8 --rounds 2
+like "few rounds: inconclusive" "$out" 'inconclusive: 2 rounds, 8 needed'
+bench allreduce --net shm -e 8 --compare
+is "one candidate: exit status" "$status" 2
+like "one candidate: why" "$err" '--compare judges two candidates .* here 1 are measured'
+bench allreduce --net tcp:nope -e 8
+is "a device that is not there: exit status" "$status" 2
+like "a device that is not there: why" "$err" 'no interface or address "nope"'
+tap_done
