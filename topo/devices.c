@@ -31,7 +31,7 @@ static uint64_t link_width(const struct ct_sys *sys, const char *address, const 
 	return width;
 }
 
-static void read_link(const struct ct_sys *sys, struct ct_pci *pci)
+void ct_link_read(const struct ct_sys *sys, struct ct_pci *pci)
 {
 	if (pci->address[0] == '\0')
 		return;
@@ -76,7 +76,7 @@ static void read_nic(const struct ct_sys *sys, const struct ct_machine *m, const
 	strcat(dir, "/device");
 	ct_sys_uevent(sys, dir, "DRIVER", nic->driver, sizeof(nic->driver));
 	ct_node_pci_of(m->topology, name, HWLOC_OBJ_OSDEV_NETWORK, &nic->pci);
-	read_link(sys, &nic->pci);
+	ct_link_read(sys, &nic->pci);
 }
 
 /* Fills SETTING with COUNT, or with why directory DIR could not be listed (N is what ct_sys_list()
@@ -150,7 +150,7 @@ static void read_port(const struct ct_sys *sys, const struct ct_machine *m, cons
 			port->rate_Mbps = (uint64_t)(Gbps * 1000 + 0.5);
 	}
 	ct_node_pci_of(m->topology, name, HWLOC_OBJ_OSDEV_OPENFABRICS, &port->pci);
-	read_link(sys, &port->pci);
+	ct_link_read(sys, &port->pci);
 }
 
 static ct_status read_ports(const struct ct_sys *sys, struct ct_machine *m, const char *name)
@@ -244,7 +244,7 @@ static ct_status read_gpus(const struct ct_sys *sys, struct ct_machine *m)
 		gpu = &more[f->ngpus++];
 		memset(gpu, 0, sizeof(*gpu));
 		ct_node_pci(m->topology, device, &gpu->pci);
-		read_link(sys, &gpu->pci);
+		ct_link_read(sys, &gpu->pci);
 		name_gpu(device, gpu);
 		snprintf(dir, sizeof(dir), "sys/bus/pci/devices/%s", gpu->pci.address);
 		ct_sys_uevent(sys, dir, "DRIVER", gpu->driver, sizeof(gpu->driver));

@@ -390,6 +390,8 @@ static void compare(struct comparison *c)
 	compare_list(c, "gpus");
 	compare_list(c, "rdma");
 	compare_list(c, "nics");
+	compare_list(c, "nvme");
+	compare_list(c, "bridges");
 	compare_pci(c);
 	compare_settings(c);
 	compare_list(c, "hugepages");

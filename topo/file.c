@@ -25,7 +25,13 @@ struct field {
 	ROW(type, "pci_class", TEXT, pci.class_id), ROW(type, "numa", NUMBER, pci.numa),           \
 	ROW(type, "pcie_MTs", NUMBER, pci.speed_MTs), ROW(type, "pcie_width", NUMBER, pci.width),  \
 	ROW(type, "pcie_max_MTs", NUMBER, pci.max_speed_MTs),                                      \
-	ROW(type, "pcie_max_width", NUMBER, pci.max_width)
+	ROW(type, "pcie_max_width", NUMBER, pci.max_width),                                        \
+	ROW(type, "max_read_bytes", NUMBER, pci.max_read_bytes),                                   \
+	ROW(type, "max_payload_bytes", NUMBER, pci.max_payload_bytes),                             \
+	ROW(type, "relaxed_ordering", NUMBER, pci.relaxed_ordering),                               \
+	ROW(type, "iommu", TEXT, pci.iommu), ROW(type, "vf", NUMBER, pci.vf),                      \
+	ROW(type, "vfs", NUMBER, pci.vfs), ROW(type, "vfs_most", NUMBER, pci.vfs_most),            \
+	ROW(type, "irqs", NUMBER, pci.irqs), ROW(type, "irqs_far", NUMBER, pci.irqs_far)
 #define END_ROW { NULL, TEXT, 0, 0 }
 
 static const struct field nic_fields[] = {
@@ -33,6 +39,7 @@ static const struct field nic_fields[] = {
 	ROW(ct_nic, "state", TEXT, state), ROW(ct_nic, "link", TEXT, link),
 	ROW(ct_nic, "speed_Mbps", NUMBER, speed_Mbps), ROW(ct_nic, "mtu", NUMBER, mtu),
 	ROW(ct_nic, "loopback", FLAG, loopback), ROW(ct_nic, "virtual", FLAG, is_virtual),
+	ROW(ct_nic, "master", NAME, master), ROW(ct_nic, "bond", TEXT, bond),
 	PCI_ROWS(ct_nic), END_ROW
 };
 
@@ -41,12 +48,26 @@ static const struct field rdma_fields[] = {
 	ROW(ct_rdma, "driver", TEXT, driver), ROW(ct_rdma, "netdev", NAME, netdev),
 	ROW(ct_rdma, "state", TEXT, state), ROW(ct_rdma, "phys_state", TEXT, phys_state),
 	ROW(ct_rdma, "link_layer", TEXT, link_layer), ROW(ct_rdma, "rate_Mbps", NUMBER, rate_Mbps),
+	ROW(ct_rdma, "mtu", NUMBER, mtu), ROW(ct_rdma, "firmware", TEXT, firmware),
+	ROW(ct_rdma, "board", TEXT, board), ROW(ct_rdma, "gids", TEXT, gids),
 	PCI_ROWS(ct_rdma), END_ROW
 };
 
 static const struct field gpu_fields[] = {
 	ROW(ct_gpu, "name", TEXT, name), ROW(ct_gpu, "model", TEXT, model),
-	ROW(ct_gpu, "driver", TEXT, driver), PCI_ROWS(ct_gpu), END_ROW
+	ROW(ct_gpu, "driver", TEXT, driver), ROW(ct_gpu, "bar_bytes", NUMBER, bar_bytes),
+	ROW(ct_gpu, "bar_most_bytes", NUMBER, bar_most_bytes),
+	ROW(ct_gpu, "nvlink", TEXT, nvlink), PCI_ROWS(ct_gpu), END_ROW
+};
+
+static const struct field bridge_fields[] = {
+	PCI_ROWS(ct_bridge), ROW(ct_bridge, "acs", TEXT, acs), END_ROW
+};
+
+static const struct field nvme_fields[] = {
+	ROW(ct_nvme, "name", TEXT, name), ROW(ct_nvme, "model", TEXT, model),
+	ROW(ct_nvme, "firmware", TEXT, firmware), ROW(ct_nvme, "state", TEXT, state),
+	PCI_ROWS(ct_nvme), END_ROW
 };
 
 static const struct field page_fields[] = {
@@ -54,7 +75,7 @@ static const struct field page_fields[] = {
 	ROW(ct_hugepages, "free", NUMBER, free), END_ROW
 };
 
-enum { FIELDS_MOST = 24 };
+enum { FIELDS_MOST = 48 };
 
 /* A list of like things. The first field is its name or size, which must be there. */
 struct list {
@@ -68,9 +89,11 @@ static const struct list page_list = { "hugepages", page_fields, sizeof(struct c
 static const struct list nic_list = { "nics", nic_fields, sizeof(struct ct_nic), 4096 };
 static const struct list rdma_list = { "rdma", rdma_fields, sizeof(struct ct_rdma), 4096 };
 static const struct list gpu_list = { "gpus", gpu_fields, sizeof(struct ct_gpu), 4096 };
+static const struct list bridge_list = { "bridges", bridge_fields, sizeof(struct ct_bridge), 4096 };
+static const struct list nvme_list = { "nvme", nvme_fields, sizeof(struct ct_nvme), 4096 };
 
 static const char *const known_keys[] = { "schema", "source", "identify", "replaced", "settings",
-	"hugepages", "nics", "rdma", "gpus", "hwloc_xml", NULL };
+	"hugepages", "nics", "rdma", "gpus", "bridges", "nvme", "hwloc_xml", NULL };
 
 /* Writing. A failed jansson call gives NULL, and setting NULL fails: one check at the end. */
 
@@ -216,6 +239,10 @@ static json_t *whole_json(const struct ct_machine *machine, bool identify, json_
 		rows_json(&rdma_list, f->rdma, f->nrdma, identify));
 	bad |= json_object_set_new(whole, "gpus",
 		rows_json(&gpu_list, f->gpus, f->ngpus, identify));
+	bad |= json_object_set_new(whole, "bridges",
+		rows_json(&bridge_list, f->bridges, f->nbridges, identify));
+	bad |= json_object_set_new(whole, "nvme",
+		rows_json(&nvme_list, f->nvmes, f->nnvmes, identify));
 	bad |= json_object_set(whole, "hwloc_xml", xml);
 	if (bad != 0) {
 		json_decref(whole);
@@ -378,7 +405,7 @@ static ct_status take_rows(const json_t *whole, const char *file, const struct l
 
 static ct_status take_devices(const json_t *whole, const char *file, struct ct_facts *f)
 {
-	void *pages = NULL, *nics = NULL, *rdma = NULL, *gpus = NULL;
+	void *pages = NULL, *nics = NULL, *rdma = NULL, *gpus = NULL, *bridges = NULL, *nvmes = NULL;
 	ct_status status = take_rows(whole, file, &page_list, &pages, &f->nhugepages);
 
 	if (status == CT_OK && f->nhugepages > 0)
@@ -389,10 +416,17 @@ static ct_status take_devices(const json_t *whole, const char *file, struct ct_f
 		status = take_rows(whole, file, &rdma_list, &rdma, &f->nrdma);
 	if (status == CT_OK)
 		status = take_rows(whole, file, &gpu_list, &gpus, &f->ngpus);
+	/* Files from before these were known lack them. */
+	if (status == CT_OK && json_object_get(whole, bridge_list.key) != NULL)
+		status = take_rows(whole, file, &bridge_list, &bridges, &f->nbridges);
+	if (status == CT_OK && json_object_get(whole, nvme_list.key) != NULL)
+		status = take_rows(whole, file, &nvme_list, &nvmes, &f->nnvmes);
 	ct_free(pages);
 	f->nics = nics;
 	f->rdma = rdma;
 	f->gpus = gpus;
+	f->bridges = bridges;
+	f->nvmes = nvmes;
 	return status;
 }
 

@@ -2,6 +2,8 @@
 # topo: this node as data.
 core_sources += \
 	topo/binding.c \
+	topo/config.c topo/config.h \
+	topo/details.c \
 	topo/counters.c topo/counters.h \
 	topo/devices.c \
 	topo/diff.c \

@@ -25,6 +25,8 @@ void ct_machine_free(struct ct_machine *machine)
 	ct_free(machine->facts.nics);
 	ct_free(machine->facts.rdma);
 	ct_free(machine->facts.gpus);
+	ct_free(machine->facts.bridges);
+	ct_free(machine->facts.nvmes);
 	ct_free(machine);
 }
 
@@ -85,6 +87,8 @@ ct_status ct_machine_read(const char *sysroot, struct ct_machine **machine)
 		ct_settings_read(&sys, &made->facts);
 		status = ct_devices_read(&sys, made);
 	}
+	if (status == CT_OK)
+		status = ct_details_read(&sys, made);
 	ct_sys_close(&sys);
 	if (status == CT_OK) {
 		*machine = made;

@@ -31,6 +31,9 @@ ct_status ct_node_load(struct ct_machine *machine, const char *xml, size_t bytes
 void ct_node_model(struct ct_machine *machine);
 void ct_node_counts(struct ct_machine *machine);
 
+/* Nothing known. */
+void ct_pci_empty(struct ct_pci *pci);
+
 /* What hwloc knows about PCI device OBJ: address, ids, NUMA node; no link. */
 void ct_node_pci(hwloc_topology_t topology, hwloc_obj_t obj, struct ct_pci *pci);
 
@@ -41,11 +44,25 @@ void ct_node_pci_of(hwloc_topology_t topology, const char *name, hwloc_obj_osdev
 /* Reads every setting but the CPU model and the numbers of devices. */
 void ct_settings_read(const struct ct_sys *sys, struct ct_facts *facts);
 
+/* A list of CPUs such as "0-3,8", with numbers that a machine can have. hwloc would take "0-" as all
+ * CPUs there can be, and allocate for any number. */
+bool ct_cpu_list_ok(const char *text);
+
+/* Settings with a value. */
+void ct_setting_text_known(struct ct_setting *setting, const char *text);
+
 /* A setting that is not known: ERROR is a negative errno as sysfs.h returns it. */
 void ct_setting_unknown(struct ct_setting *setting, const char *path, int error);
 
 /* Reads network interfaces, RDMA ports and GPUs, and the settings that count them. CT_NOMEM. */
 ct_status ct_devices_read(const struct ct_sys *sys, struct ct_machine *machine);
+
+/* details.c: what the configuration space and the other files of sysfs tell of every device; bridges,
+ * NVMe disks, and the settings that follow from all. After ct_devices_read(). CT_NOMEM. */
+ct_status ct_details_read(const struct ct_sys *sys, struct ct_machine *machine);
+
+/* PCIe link, from sysfs. */
+void ct_link_read(const struct ct_sys *sys, struct ct_pci *pci);
 
 /* True if an information attribute of hwloc says who this machine is rather than what it is. */
 bool ct_hide_wanted(const char *name, const char *value);

@@ -106,12 +106,14 @@ void ct_node_counts(struct ct_machine *machine)
 	f->pus_allowed = allowed > 0 ? (uint64_t)allowed : 0;
 }
 
-static void empty_pci(struct ct_pci *pci)
+void ct_pci_empty(struct ct_pci *pci)
 {
 	memset(pci, 0, sizeof(*pci));
 	pci->numa = CT_UNKNOWN;
 	pci->speed_MTs = pci->width = CT_UNKNOWN;
 	pci->max_speed_MTs = pci->max_width = CT_UNKNOWN;
+	pci->max_read_bytes = pci->max_payload_bytes = pci->relaxed_ordering = CT_UNKNOWN;
+	pci->vf = pci->vfs = pci->vfs_most = pci->irqs = pci->irqs_far = CT_UNKNOWN;
 }
 
 void ct_node_pci(hwloc_topology_t topology, hwloc_obj_t obj, struct ct_pci *pci)
@@ -119,7 +121,7 @@ void ct_node_pci(hwloc_topology_t topology, hwloc_obj_t obj, struct ct_pci *pci)
 	const struct hwloc_pcidev_attr_s *a = &obj->attr->pcidev;
 	hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(topology, obj);
 
-	empty_pci(pci);
+	ct_pci_empty(pci);
 	snprintf(pci->address, sizeof(pci->address), "%04x:%02x:%02x.%01x", a->domain, a->bus,
 		a->dev, a->func);
 	snprintf(pci->id, sizeof(pci->id), "%04x:%04x", a->vendor_id, a->device_id);
@@ -135,7 +137,7 @@ void ct_node_pci_of(hwloc_topology_t topology, const char *name, hwloc_obj_osdev
 {
 	hwloc_obj_t os = NULL, up;
 
-	empty_pci(pci);
+	ct_pci_empty(pci);
 	while ((os = hwloc_get_next_osdev(topology, os)) != NULL) {
 		if (os->attr->osdev.type != type || os->name == NULL || strcmp(os->name, name) != 0)
 			continue;

@@ -32,6 +32,16 @@ static const struct ct_pci *known_pci(const struct ct_facts *f, const char *addr
 			return &f->nics[i].pci;
 	}
 	*kind = CT_PCI_OTHER;
+	for (size_t i = 0; i < f->nnvmes; i++) {
+		if (strcmp(f->nvmes[i].pci.address, address) == 0)
+			return &f->nvmes[i].pci;
+	}
+	*kind = CT_PCI_BRIDGE;
+	for (size_t i = 0; i < f->nbridges; i++) {
+		if (strcmp(f->bridges[i].pci.address, address) == 0)
+			return &f->bridges[i].pci;
+	}
+	*kind = CT_PCI_OTHER;
 	return NULL;
 }
 
@@ -53,6 +63,19 @@ static struct ct_pci_node *grow(struct growing *g)
 	return &g->tree.nodes[g->tree.n++];
 }
 
+/* All that was read beyond what hwloc tells. */
+static void take_known(struct ct_pci *pci, const struct ct_pci *known)
+{
+	struct ct_pci told = *pci;
+
+	*pci = *known;
+	memcpy(pci->address, told.address, sizeof(pci->address));
+	memcpy(pci->id, told.id, sizeof(pci->id));
+	memcpy(pci->subsystem, told.subsystem, sizeof(pci->subsystem));
+	memcpy(pci->class_id, told.class_id, sizeof(pci->class_id));
+	pci->numa = told.numa;
+}
+
 static void add_device(struct growing *g, hwloc_obj_t obj, size_t parent, int depth)
 {
 	struct ct_pci_node *node;
@@ -64,24 +87,20 @@ static void add_device(struct growing *g, hwloc_obj_t obj, size_t parent, int de
 		return;
 	node->parent = parent;
 	ct_node_pci(g->machine->topology, obj, &node->pci);
+	known = known_pci(&g->machine->facts, node->pci.address, &node->kind);
+	if (known != NULL)
+		take_known(&node->pci, known);
 	if (obj->type == HWLOC_OBJ_PCI_DEVICE) {
-		known = known_pci(&g->machine->facts, node->pci.address, &node->kind);
-		if (known != NULL) {
-			node->pci.speed_MTs = known->speed_MTs;
-			node->pci.width = known->width;
-			node->pci.max_speed_MTs = known->max_speed_MTs;
-			node->pci.max_width = known->max_width;
-		}
+		if (node->kind == CT_PCI_BRIDGE)
+			node->kind = CT_PCI_OTHER;
 	} else if (obj->attr->bridge.upstream_type == HWLOC_OBJ_BRIDGE_PCI) {
 		node->kind = CT_PCI_BRIDGE;
 	} else {
 		uint64_t numa = node->pci.numa;
 
 		node->kind = CT_PCI_HOST; /* its own address means nothing */
-		memset(&node->pci, 0, sizeof(node->pci));
+		ct_pci_empty(&node->pci);
 		node->pci.numa = numa;
-		node->pci.speed_MTs = node->pci.width = CT_UNKNOWN;
-		node->pci.max_speed_MTs = node->pci.max_width = CT_UNKNOWN;
 	}
 	for (hwloc_obj_t o = obj->io_first_child; o != NULL; o = o->next_sibling)
 		add_device(g, o, self, depth + 1);

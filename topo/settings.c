@@ -60,7 +60,7 @@ const char *ct_setting_text(const struct ct_facts *facts, enum ct_setting_id id,
 	return out;
 }
 
-static void known_text(struct ct_setting *s, const char *text)
+void ct_setting_text_known(struct ct_setting *s, const char *text)
 {
 	s->known = true;
 	snprintf(s->text, sizeof(s->text), "%s", text);
@@ -89,7 +89,7 @@ static void read_line(const struct ct_sys *sys, struct ct_setting *s, const char
 	if (error != 0)
 		ct_setting_unknown(s, path, error);
 	else
-		known_text(s, line);
+		ct_setting_text_known(s, line);
 }
 
 static void read_number(const struct ct_sys *sys, struct ct_setting *s, const char *path)
@@ -117,7 +117,7 @@ static void read_thp(const struct ct_sys *sys, struct ct_setting *s)
 		return;
 	}
 	*close = '\0';
-	known_text(s, open + 1);
+	ct_setting_text_known(s, open + 1);
 }
 
 /* sysfs has one directory per page size, hugepages-2048kB, with the number of pages. */
@@ -245,10 +245,10 @@ static void read_governor(const struct ct_sys *sys, struct ct_setting *s)
 	} else if (n < 0 || error != 0) {
 		ct_setting_unknown(s, dir, n < 0 ? n : error);
 	} else if (!mixed) {
-		known_text(s, first);
+		ct_setting_text_known(s, first);
 	} else {
 		/* The limit may have cut the list: its beginning still says that they differ. */
-		known_text(s, all.text != NULL ? all.text : "mixed");
+		ct_setting_text_known(s, all.text != NULL ? all.text : "mixed");
 		if (ct_buf_status(&all) != CT_OK)
 			strcat(s->text, "...");
 	}
@@ -393,18 +393,18 @@ static void read_hypervisor(const struct ct_sys *sys, struct ct_setting *s)
 	int error = ct_sys_line(sys, vendor, sizeof(vendor), "%s", dmi);
 
 	if (has_flags && !flagged) {
-		known_text(s, "none");
+		ct_setting_text_known(s, "none");
 		return;
 	}
 	ct_sys_line(sys, product, sizeof(product), "sys/class/dmi/id/product_name");
 	snprintf(text, sizeof(text), "%s%s%s", vendor, product[0] != '\0' ? " " : "", product);
 	if (flagged) {
-		known_text(s, error == 0 ? text : "yes");
+		ct_setting_text_known(s, error == 0 ? text : "yes");
 		return;
 	}
 	for (size_t i = 0; error == 0 && virtual_vendors[i] != NULL; i++) {
 		if (strncmp(vendor, virtual_vendors[i], strlen(virtual_vendors[i])) == 0) {
-			known_text(s, text);
+			ct_setting_text_known(s, text);
 			return;
 		}
 	}

@@ -48,7 +48,11 @@ enum ct_setting_kind {
 	X(SHM, "dev_shm", BYTES, "size of /dev/shm")                                               \
 	X(CPU_LIMIT, "cgroup_cpus", MILLICPU, "CPU bandwidth limit of this process's cgroups")     \
 	X(NICS, "net_devices", NUMBER, "network interfaces; not known: none were listed")         \
-	X(RDMA, "rdma_ports", NUMBER, "ports of RDMA devices; not known: none were listed")
+	X(RDMA, "rdma_ports", NUMBER, "ports of RDMA devices; not known: none were listed")        \
+	X(IOMMU, "iommu", TEXT, "off, passthrough, translating, or mixed")                         \
+	X(PEER_MEMORY, "peer_memory", TEXT, "module that lets RDMA reach GPU memory, or none")     \
+	X(DMA_BUF, "dma_buf", TEXT, "the same through the kernel: yes, or no and why")             \
+	X(PCI_CONFIG, "pci_config", TEXT, "whole; not known: only root reads all of it")
 
 #define CT_SETTING_ENUM(id, name, kind, help) CT_SET_##id,
 enum ct_setting_id { CT_SETTING_LIST(CT_SETTING_ENUM) CT_NSETTINGS };
@@ -73,6 +77,12 @@ struct ct_pci {
 	char class_id[8]; /* "0200" */
 	uint64_t numa;
 	uint64_t speed_MTs, width, max_speed_MTs, max_width;
+	/* From the configuration space. relaxed_ordering: 0 or 1. */
+	uint64_t max_read_bytes, max_payload_bytes, relaxed_ordering;
+	char iommu[16];          /* type of its group: "identity", "DMA", "DMA-FQ"; "" = no IOMMU */
+	uint64_t vf;             /* 1: a virtual function; 0: not */
+	uint64_t vfs, vfs_most;  /* virtual functions made of it, and how many could be */
+	uint64_t irqs, irqs_far; /* its interrupts, and those served only by CPUs elsewhere */
 };
 
 struct ct_nic {
@@ -85,6 +95,8 @@ struct ct_nic {
 	uint64_t mtu;
 	bool loopback;
 	bool is_virtual; /* no device behind it: bridge, veth, bond, tunnel, loopback */
+	char master[32]; /* the bond or bridge that it belongs to */
+	char bond[48];   /* of a bond: "802.3ad 4, 2 interfaces" */
 };
 
 /* One port of one RDMA device. */
@@ -98,6 +110,10 @@ struct ct_rdma {
 	char link_layer[16]; /* "InfiniBand", "Ethernet" */
 	uint64_t port;
 	uint64_t rate_Mbps;
+	uint64_t mtu; /* Ethernet: the largest of RDMA that the interface's MTU allows; else unknown */
+	char firmware[32];
+	char board[32]; /* the vendor's id of board and firmware variant (PSID) */
+	char gids[128]; /* which indices are filled with what, without addresses: "3 v2 IPv4" */
 };
 
 /* A GPU or another accelerator. Baseboard graphics chips are not listed. */
@@ -106,6 +122,24 @@ struct ct_gpu {
 	char name[32]; /* as hwloc calls it ("nvml0"), or the PCI address */
 	char model[96];
 	char driver[32];
+	uint64_t bar_bytes, bar_most_bytes; /* its largest memory window, and how large it could be */
+	/* Where its active NVLinks lead: "switch:18", or "0000:1b:00.0:12 0000:2a:00.0:12". */
+	char nvlink[256];
+};
+
+/* A PCI bridge: a root port, or a port of a switch. */
+struct ct_bridge {
+	struct ct_pci pci;
+	/* Access Control Services: "" not told, "absent", "off", or what is on, "SV RR CR UF". */
+	char acs[32];
+};
+
+struct ct_nvme {
+	struct ct_pci pci;
+	char name[32];
+	char model[64];
+	char firmware[32];
+	char state[16];
 };
 
 /* Everything plain that advice rules and expectations look at. */
@@ -123,6 +157,10 @@ struct ct_facts {
 	size_t nrdma;
 	struct ct_gpu *gpus;
 	size_t ngpus;
+	struct ct_bridge *bridges;
+	size_t nbridges;
+	struct ct_nvme *nvmes;
+	size_t nnvmes;
 };
 
 /* Where one rank runs. CPUS: hwloc's list form, "0-1,4", as ct_binding_self() gives it. */

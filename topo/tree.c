@@ -47,8 +47,7 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* hwloc would take "0-" as all CPUs there can be, and allocate for any number. */
-static bool cpu_list_ok(const char *text)
+bool ct_cpu_list_ok(const char *text)
 {
 	unsigned long value = 0;
 	bool digit = false;
@@ -90,7 +89,7 @@ static ct_status take_binding(struct drawing *d, const struct ct_binding *bindin
 {
 	struct bound *b = &d->bound[d->nbound];
 
-	if (binding->cpus == NULL || !cpu_list_ok(binding->cpus))
+	if (binding->cpus == NULL || !ct_cpu_list_ok(binding->cpus))
 		return ct_fail(CT_INVALID, "binding of rank %u: \"%s\" is not a CPU list such as "
 			"\"0-3,8\"", binding->rank, binding->cpus != NULL ? binding->cpus : "");
 	if (binding->rank > RANK_MOST)
@@ -209,6 +208,52 @@ static void draw_pci(struct drawing *d, const struct ct_pci *pci)
 	ct_buf_add(d->out, "\n");
 }
 
+/* The comma that goes before the next word of a line. */
+static void add_detail(struct drawing *d, int *n, const char *indent, const char *name,
+	const char *value)
+{
+	if (value[0] == '\0')
+		return;
+	ct_buf_add(d->out, "%s%s%s%s%s", *n == 0 ? indent : ", ", *n == 0 ? "    " : "", name,
+		name[0] != '\0' ? " " : "", value);
+	++*n;
+}
+
+static const char *number_text(uint64_t number, char out[32])
+{
+	out[0] = '\0';
+	if (number != CT_UNKNOWN)
+		snprintf(out, 32, "%llu", (unsigned long long)number);
+	return out;
+}
+
+/* A second line with what decides about speed, where it could be read. MORE: two names and texts of
+ * the device's own. */
+static void draw_details(struct drawing *d, const struct ct_pci *pci, const char *indent,
+	const char *const more[4])
+{
+	char text[32];
+	int n = 0;
+
+	add_detail(d, &n, indent, more[0], more[1]);
+	add_detail(d, &n, indent, more[2], more[3]);
+	add_detail(d, &n, indent, "MaxReadReq", number_text(pci->max_read_bytes, text));
+	if (pci->relaxed_ordering != CT_UNKNOWN)
+		add_detail(d, &n, indent, "relaxed ordering",
+			pci->relaxed_ordering != 0 ? "on" : "off");
+	add_detail(d, &n, indent, "IOMMU", pci->iommu);
+	if (pci->vf == 1)
+		add_detail(d, &n, indent, "", "virtual function");
+	if (pci->vfs != 0)
+		add_detail(d, &n, indent, "virtual functions", number_text(pci->vfs, text));
+	if (pci->irqs_far != CT_UNKNOWN && pci->irqs_far > 0) {
+		add_detail(d, &n, indent, "interrupts", number_text(pci->irqs, text));
+		ct_buf_add(d->out, " (%s served far away)", number_text(pci->irqs_far, text));
+	}
+	if (n > 0)
+		ct_buf_add(d->out, "\n");
+}
+
 static const char *speed_text(uint64_t Mbps, char out[32])
 {
 	if (Mbps == CT_UNKNOWN)
@@ -237,6 +282,7 @@ static void draw_nic(struct drawing *d, const struct ct_nic *nic, const char *in
 		ct_buf_add(d->out, ", MTU %llu", (unsigned long long)nic->mtu);
 	add_word(d, nic->driver);
 	draw_pci(d, &nic->pci);
+	draw_details(d, &nic->pci, indent, (const char *const[]){ "part of", nic->master, "", "" });
 }
 
 static void draw_port(struct drawing *d, const struct ct_rdma *port, const char *indent)
@@ -253,12 +299,15 @@ static void draw_port(struct drawing *d, const struct ct_rdma *port, const char 
 		ct_buf_add(d->out, ", with net %s", port->netdev);
 	add_word(d, port->driver);
 	draw_pci(d, &port->pci);
+	draw_details(d, &port->pci, indent, (const char *const[]){ "firmware", port->firmware,
+		"GIDs", port->gids });
 }
 
 /* Devices local to NUMA node OS_INDEX; CT_UNKNOWN: to none or several. */
 static void draw_devices(struct drawing *d, uint64_t os_index, const char *indent)
 {
 	const struct ct_facts *f = d->facts;
+	char size[32];
 
 	for (size_t i = 0; i < f->ngpus; i++) {
 		const struct ct_gpu *gpu = &f->gpus[i];
@@ -269,6 +318,9 @@ static void draw_devices(struct drawing *d, uint64_t os_index, const char *inden
 			gpu->model[0] != '\0' ? gpu->model : "model not told");
 		add_word(d, gpu->driver);
 		draw_pci(d, &gpu->pci);
+		draw_details(d, &gpu->pci, indent, (const char *const[]){ "NVLink", gpu->nvlink,
+			"window", gpu->bar_bytes != CT_UNKNOWN && gpu->bar_bytes != 0 ?
+			size_text(gpu->bar_bytes, size) : "" });
 	}
 	for (size_t i = 0; i < f->nrdma; i++) {
 		if (f->rdma[i].pci.numa == os_index)
@@ -277,6 +329,14 @@ static void draw_devices(struct drawing *d, uint64_t os_index, const char *inden
 	for (size_t i = 0; i < f->nnics; i++) {
 		if (!f->nics[i].is_virtual && f->nics[i].pci.numa == os_index)
 			draw_nic(d, &f->nics[i], indent);
+	}
+	for (size_t i = 0; i < f->nnvmes; i++) {
+		if (f->nvmes[i].pci.numa != os_index)
+			continue;
+		ct_buf_add(d->out, "%snvme %s: %s", indent, f->nvmes[i].name,
+			f->nvmes[i].model[0] != '\0' ? f->nvmes[i].model : "model not told");
+		add_word(d, f->nvmes[i].state);
+		draw_pci(d, &f->nvmes[i].pci);
 	}
 }
 
@@ -393,6 +453,10 @@ static bool is_listed(const struct ct_facts *f, const char *address)
 	}
 	for (size_t i = 0; i < f->ngpus; i++) {
 		if (strcmp(f->gpus[i].pci.address, address) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < f->nnvmes; i++) {
+		if (strcmp(f->nvmes[i].pci.address, address) == 0)
 			return true;
 	}
 	return false;

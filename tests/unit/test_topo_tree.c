@@ -58,7 +58,12 @@ static void test_whole(void **state)
 		"    memlock               no limit\n"
 		"    numa_balancing        1\n"
 		"    dev_shm               not readable: /dev/shm: its size is not in a captured tree\n"
-		"    cgroup_cpus           8 CPUs\n";
+		"    cgroup_cpus           8 CPUs\n"
+		"    iommu                 not readable: /sys/kernel/iommu_groups: No such file or "
+		"directory\n"
+		"    peer_memory           not readable: /sys/module: No such file or directory\n"
+		"    dma_buf               yes, as far as the kernel goes\n"
+		"    pci_config            not readable: /sys/bus/pci/devices: none was read\n";
 	static const struct ct_binding bindings[] = { { 0, "0" }, { 1, "2-3" }, { 2, "0-15" },
 		{ 3, "0" }, { 4, "7-8" }, { 5, "16" } };
 	struct ct_machine *m = captured(FIXTURES "sysroot-2nic");

@@ -13,3 +13,5 @@ shell_tests += tests/cli/topo_nccl.t
 EXTRA_DIST += tests/fixtures/nccl-topology.dtd
 shell_tests += tests/cli/topo_draw.t
 shell_tests += tests/cli/topo_capture.t
+unit_tests += tests/unit/test_topo_config
+shell_tests += tests/cli/topo_details.t
