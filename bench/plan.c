@@ -49,6 +49,8 @@ const struct ct_option ct_bench_own_options[] = {
 		"p2p: messages in flight for bandwidth" },
 	{ "stats", 0, CT_OPT_FLAG, AT(stats), NULL, 0, 0, NULL, NULL,
 		"more columns: quantiles, interval, expected, efficiency, samples" },
+	{ "counters", 0, CT_OPT_FLAG, AT(counters), NULL, 0, 0, NULL, NULL,
+		"below each row, what network and kernel counted meanwhile" },
 	{ "json", 0, CT_OPT_TEXT, AT(json), NULL, 0, 0, NULL, "FILE",
 		"records as JSON Lines, written as measured" },
 	{ "csv", 0, CT_OPT_TEXT, AT(csv), NULL, 0, 0, NULL, "FILE", "a flat table, written as measured" },

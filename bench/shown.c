@@ -189,6 +189,10 @@ static void row(struct ct_shown *s, size_t candidate, size_t test)
 	if (outp == NULL && inp == NULL)
 		return;
 	ct_table_row(&text, outp, inp, stats_of(s));
+	if (s->counters && outp != NULL)
+		ct_table_counters(&text, outp);
+	if (s->counters && inp != NULL)
+		ct_table_counters(&text, inp);
 	put(&text);
 }
 

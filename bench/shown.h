@@ -11,7 +11,7 @@ struct ct_shown {
 	const struct ct_candidate *candidates;
 	size_t ncandidates;
 	uint32_t rounds;
-	bool stats;
+	bool stats, counters; /* set by the caller: a line of counters below each row */
 	struct ct_result *results; /* [round][candidate][test]; samples are not kept */
 	bool *there;
 	size_t next;               /* live: first test that is not printed yet */

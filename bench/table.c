@@ -128,6 +128,29 @@ void ct_table_row(struct ct_buf *out, const struct ct_result *outp, const struct
 	ct_buf_add(out, "\n");
 }
 
+void ct_table_counters(struct ct_buf *out, const struct ct_result *r)
+{
+	const struct ct_counters *c = &r->counters;
+
+	if (!measured(r))
+		return;
+	ct_buf_add(out, "#   %s, %llu samples: ", r->test.in_place ? "in place" : "out of place",
+		(unsigned long long)r->summary.n);
+	if (r->ports.known) {
+		ct_buf_add(out, "RDMA ports, %u of %u active used: ", r->ports.used, r->ports.active);
+		ct_counts_text(&r->ports.sum, out);
+	} else {
+		ct_buf_add(out, "no RDMA port");
+	}
+	if (c->rx_bytes > 0 || c->tx_bytes > 0 || c->retransmits > 0)
+		ct_buf_add(out, "; interface tx_bytes %llu, rx_bytes %llu, TCP retransmits %llu",
+			(unsigned long long)c->tx_bytes, (unsigned long long)c->rx_bytes,
+			(unsigned long long)c->retransmits);
+	ct_buf_add(out, "; context switches %llu, %llu of them forced; page faults %llu\n",
+		(unsigned long long)c->switches + c->forced_switches,
+		(unsigned long long)c->forced_switches, (unsigned long long)c->page_faults);
+}
+
 void ct_table_foot(struct ct_buf *out, uint64_t wrong, double busbw_sum, size_t busbw_count)
 {
 	ct_buf_add(out, "# %-20s : %llu %s\n", "Out of bounds values", (unsigned long long)wrong,

@@ -16,6 +16,10 @@ void ct_table_head(struct ct_buf *out, unsigned stats);
 void ct_table_row(struct ct_buf *out, const struct ct_result *outp, const struct ct_result *inp,
 	unsigned stats);
 
+/* A line that begins with '#': what was counted while RESULT was measured, all hosts together. Nothing
+ * for a result that was not measured. */
+void ct_table_counters(struct ct_buf *out, const struct ct_result *result);
+
 /* "# Out of bounds values : 0 OK" and "# Avg bus bandwidth    : 1.234". */
 void ct_table_foot(struct ct_buf *out, uint64_t wrong, double busbw_sum, size_t busbw_count);
 

@@ -292,3 +292,51 @@ bool ct_counts_of_class(const struct ct_counts *counts, enum ct_count_class clas
 			*sum += counts->value[i];
 	return mask != 0;
 }
+
+/* ---- in words ------------------------------------------------------------------------------- */
+
+/* "loss rx_drops 3, tx_drops >= 1" of the entries in MASK that are not 0. */
+static bool add_values(const struct ct_counts *c, enum ct_count_class class, uint64_t mask,
+	struct ct_buf *out)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < CT_NCOUNTS; i++) {
+		uint64_t bit = (uint64_t)1 << i;
+		bool least = ((c->reset | c->saturated) & bit) != 0;
+
+		if ((mask & bit) == 0 || (c->value[i] == 0 && !least))
+			continue;
+		if (any)
+			ct_buf_add(out, ", ");
+		else
+			ct_buf_add(out, "%s%s ", out->used > 0 ? "; " : "", ct_count_class_name(class));
+		ct_buf_add(out, "%s %s%llu", ct_count((enum ct_count_id)i)->name, least ? ">= " : "",
+			(unsigned long long)c->value[i]);
+		any = true;
+	}
+	return any;
+}
+
+void ct_counts_text(const struct ct_counts *counts, struct ct_buf *out)
+{
+	struct ct_buf text = ct_buf_make(8192);
+	bool happened[CT_COUNT_CLASSES];
+	unsigned int nothing = 0, hidden = 0;
+
+	for (unsigned int k = 0; k < CT_COUNT_CLASSES; k++)
+		happened[k] = add_values(counts, (enum ct_count_class)k,
+			counts->exposed & ct_count_mask((enum ct_count_class)k), &text);
+	for (unsigned int k = 0; k < CT_COUNT_CLASSES; k++)
+		if (!happened[k] && (counts->exposed & ct_count_mask((enum ct_count_class)k)) != 0)
+			ct_buf_add(&text, "%s%s", nothing++ > 0 ? ", " : text.used > 0 ?
+				"; nothing: " : "nothing: ", ct_count_class_name((enum ct_count_class)k));
+	for (unsigned int k = 0; k < CT_COUNT_CLASSES; k++)
+		if ((counts->exposed & ct_count_mask((enum ct_count_class)k)) == 0)
+			ct_buf_add(&text, "%s%s", hidden++ > 0 ? ", " : "; not exposed: ",
+				ct_count_class_name((enum ct_count_class)k));
+	ct_buf_add(out, "%s", counts->exposed == 0 ? "no counters are exposed" : text.text);
+	if (ct_buf_status(&text) != CT_OK)
+		out->failed = true;
+	ct_buf_free(&text);
+}

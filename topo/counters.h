@@ -160,6 +160,11 @@ void ct_counts_add(struct ct_counts *sum, const struct ct_counts *more);
  * anything happened. */
 bool ct_counts_of_class(const struct ct_counts *counts, enum ct_count_class class, uint64_t *sum);
 
+/* Adds to OUT what was counted, in words: "traffic tx_packets 12, rx_packets 9; loss
+ * rx_out_of_sequence 1; nothing: error; not exposed: mark, CNP, pause". A figure is led by ">=" where
+ * its counter was reset or stands at its end. Nothing exposed: "no counters are exposed". */
+void ct_counts_text(const struct ct_counts *counts, struct ct_buf *out);
+
 /* One port of one device. */
 struct ct_port {
 	char device[64];

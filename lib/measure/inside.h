@@ -97,6 +97,38 @@ struct ct_sync {
 ct_status ct_sync_open(struct ct_session *session);
 void ct_sync_close(struct ct_session *session);
 
+/* ---- ports.c --------------------------------------------------------------------------------- */
+
+struct ct_lane;
+enum { CT_MOST_PORTS = 64 }; /* of a host, of which it is told whether they were used */
+
+struct ct_port_watch {
+	struct ct_ports *ports; /* on the first rank of a host, else NULL */
+	const struct ct_port *list;
+	size_t n;
+	struct ct_port_sample *then, *now; /* one for each port */
+	struct ct_lane *lane;              /* whose turn it is */
+	bool any;                          /* some host has a port: the same on every rank */
+};
+
+/* Collective. CT_NOMEM; ports that cannot be read are none. */
+ct_status ct_port_watch_open(struct ct_session *session);
+void ct_port_watch_close(struct ct_session *session);
+
+/* From now on what the ports count is LANE's (NULL: nobody's). May wait as long as the kernel
+ * repeats what it read last, 0.25 s at most. */
+void ct_port_watch_turn(struct ct_session *session, struct ct_lane *lane);
+/* The lane whose turn it is goes away. */
+void ct_port_watch_forget(struct ct_session *session);
+
+/* Collective: sums over all hosts, in LANE->ports. */
+ct_status ct_port_watch_sum(struct ct_session *session, struct ct_lane *lane);
+
+/* The object /ports of a record; NULL without memory. */
+json_t *ct_port_counts_record(const struct ct_port_counts *ports);
+/* The inverse; *OUT unknown when RECORD has none. CT_INVALID. */
+ct_status ct_port_counts_parse(const json_t *record, const char *where, struct ct_port_counts *out);
+
 /* ---- session.c ------------------------------------------------------------------------------- */
 
 struct ct_session {
@@ -104,6 +136,7 @@ struct ct_session {
 	struct ct_board board;
 	struct ct_watchdog dog;
 	struct ct_sync sync;
+	struct ct_port_watch ports;
 };
 
 /* Waits until REQ is complete: spins briefly, then yields the processor. CT_TIMEOUT once the
@@ -186,6 +219,8 @@ struct ct_lane {
 	uint32_t batch;      /* samples of the next batch */
 	uint64_t elapsed_ns; /* in batches, by the backend's time */
 	struct ct_counters counters;
+	struct ct_port_counts ports;
+	uint64_t port_load[CT_MOST_PORTS]; /* of this host's ports */
 	struct ct_result result;
 	bool active, interrupted;
 };

@@ -360,6 +360,7 @@ ct_status ct_lane_batch(struct ct_lane *lane, bool *done)
 	phase(lane, "samples");
 	mine = ct_samples_reserve(&lane->samples, size);
 	ct_watch(lane->session, CT_IN_MEASURED, &lane->lib->lib, lane->req);
+	ct_port_watch_turn(lane->session, lane);
 	before = ct_counters_read(device, w->local_rank == 0);
 	status = take_batch(lane, size, &mine, v, &elapsed);
 	if (status != CT_OK)
@@ -420,6 +421,7 @@ ct_status ct_lane_finish(struct ct_lane *lane)
 	ct_status status;
 
 	phase(lane, "last check");
+	ct_port_watch_turn(lane->session, NULL);
 	ct_watch(lane->session, CT_IN_MEASURED, &lane->lib->lib, lane->req);
 	if (lane->stop.check != 0) {
 		status = some_calls(lane, 1, 1, &told);
@@ -436,6 +438,11 @@ ct_status ct_lane_finish(struct ct_lane *lane)
 		return status;
 	lane->result.wrong = (uint64_t)sums[0];
 	ct_counters_unrow(&lane->result.counters, sums + 1);
+	status = ct_port_watch_sum(lane->session, lane);
+	if (status != CT_OK)
+		return status;
+	lane->ports.known = lane->session->ports.any;
+	lane->result.ports = lane->ports;
 	fill_result(lane);
 	return CT_OK;
 }

@@ -13,6 +13,7 @@ core_sources += \
 	lib/measure/loop.c \
 	lib/measure/measure.h \
 	lib/measure/parse.c \
+	lib/measure/ports.c \
 	lib/measure/record.c \
 	lib/measure/records.c \
 	lib/measure/samples.c \

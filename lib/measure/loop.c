@@ -276,6 +276,7 @@ static ct_status run_test(struct run *run, uint32_t round, size_t t)
 			status = start_lane(run, &run->lanes[i], &desc, test);
 	if (status == CT_OK)
 		status = take_turns(run, &rng);
+	ct_port_watch_forget(run->session);
 	for (size_t i = 0; i < run->plan->ncandidates; i++) {
 		ct_lane_release(&run->lanes[i]);
 		ct_samples_free(&run->lanes[i].samples);

@@ -13,6 +13,7 @@
 #include "coll/coll.h"
 #include "model/model.h"
 #include "net/net.h"
+#include "topo/topo.h"
 
 /* ---- session: one per rank ----------------------------------------------------------------- */
 
@@ -26,6 +27,7 @@ struct ct_session_attr {
 	void (*on_expire)(void *arg, const struct ct_expiry *expiry); /* colltune.h; may be NULL */
 	int (*interrupted)(void *arg);                                /* may be NULL */
 	void *arg;
+	const char *sysroot; /* where the ports' counters are read; NULL = this machine */
 };
 
 struct ct_session;
@@ -100,6 +102,15 @@ struct ct_counters {
 	uint64_t page_faults;
 };
 
+/* What the RDMA ports of all hosts counted in the turns of one candidate (topo/counters.h), whoever
+ * made them count: read before and after, never within a batch. */
+struct ct_port_counts {
+	bool known;      /* false: there is no RDMA port, or the record is older than this */
+	uint32_t active; /* ports of all hosts that were active */
+	uint32_t used;   /* that carried a twentieth of their host's busiest one or more */
+	struct ct_counts sum;
+};
+
 /* One candidate at one point in one round, the same on every rank. */
 struct ct_result {
 	struct ct_candidate candidate;
@@ -120,6 +131,7 @@ struct ct_result {
 	bool precise;             /* precision reached within the budget */
 	bool oversubscribed;
 	struct ct_counters counters;
+	struct ct_port_counts ports;
 	struct ct_expectation expected; /* filled by the caller of measure (see accept, bench) */
 	enum ct_verdict verdict;        /* CT_UNJUDGED until someone judges */
 	char path[160], library[96];    /* from the backend's caps */

@@ -256,8 +256,8 @@ static ct_status read_expected(const struct place *record, struct ct_result *r)
 
 static ct_status read_parts(const struct place *record, struct ct_result *r)
 {
-	static const char *const top[] = { "schema", "kind", "candidate", "counters", "expected",
-		"efficiency", "samples_ns", "histogram", NULL };
+	static const char *const top[] = { "schema", "kind", "candidate", "counters", "ports",
+		"expected", "efficiency", "samples_ns", "histogram", NULL };
 	static const char *const candidate[] = { "knobs", NULL }, *const none[] = { NULL };
 	struct place at = *record;
 	double efficiency;
@@ -276,6 +276,8 @@ static ct_status read_parts(const struct place *record, struct ct_result *r)
 	at.pointer = "/counters";
 	if (status == CT_OK)
 		status = read_group(&at, "counters", none, r);
+	if (status == CT_OK)
+		status = ct_port_counts_parse(record->object, record->where, &r->ports);
 	if (status == CT_OK)
 		status = read_expected(record, r);
 	if (status == CT_OK)

@@ -204,6 +204,8 @@ json_t *ct_record_point(const struct ct_result *result)
 	for (const struct ct_field *f = ct_fields; f->key != NULL && good; f++)
 		if (result->expected.known || strcmp(f->group, "expected") != 0)
 			good = put(record, f->group, f->key, field_value(f, result));
+	if (good && result->ports.known)
+		good = put(record, "", "ports", ct_port_counts_record(&result->ports));
 	good = good && put(record, "candidate", "knobs", knobs(&result->candidate)) &&
 		put_expected(record, result) && put_times(record, result);
 	if (!good) {

@@ -22,6 +22,13 @@ static ct_status open_parts(struct ct_session *s)
 	if (status == CT_OK) {
 		ct_session_phase(s, "opening the control plane");
 		status = ct_sync_open(s);
+		if (status == CT_OK) {
+			status = ct_port_watch_open(s);
+			if (status != CT_OK) {
+				ct_port_watch_close(s);
+				ct_sync_close(s);
+			}
+		}
 	}
 	if (status != CT_OK) {
 		ct_watchdog_stop(s);
@@ -57,6 +64,7 @@ void ct_session_close(struct ct_session *session)
 		return;
 	/* No barrier: every exchange of the control plane is over once this rank has left it, so
 	 * nobody can still send to us. */
+	ct_port_watch_close(session);
 	ct_sync_close(session);
 	ct_watchdog_stop(session);
 	ct_board_close(&session->board);

@@ -50,6 +50,8 @@ def broken(record, what, change):
 point = records[1]
 broken(point, "unknown key", lambda r: r.update(colour=1))
 broken(point, "unknown counter", lambda r: r["counters"].update(colour=1))
+broken(point, "unknown part of ports", lambda r: r["ports"].update(colour=1))
+broken(point, "counter that is no number", lambda r: r["ports"]["counts"].update(seq_naks="1"))
 broken(point, "missing median", lambda r: r.pop("median_ns"))
 broken(point, "fraction of a nanosecond", lambda r: r.update(median_ns=1.5))
 broken(point, "negative time", lambda r: r.update(max_ns=-1))

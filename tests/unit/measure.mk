@@ -3,6 +3,7 @@
 unit_tests += \
 	tests/unit/test_measure_loop \
 	tests/unit/test_measure_native \
+	tests/unit/test_measure_ports \
 	tests/unit/test_measure_record \
 	tests/unit/test_measure_torture \
 	tests/unit/test_measure_watchdog

@@ -42,6 +42,34 @@ static void assert_row(const struct ct_result *outp, const struct ct_result *inp
 	ct_buf_free(&text);
 }
 
+static void assert_counters(const struct ct_result *r, const char *want)
+{
+	struct ct_buf text = ct_buf_make(4096);
+
+	ct_table_counters(&text, r);
+	assert_string_equal(text.text, want);
+	ct_buf_free(&text);
+}
+
+static void test_counters(void **state)
+{
+	struct ct_result r = made(1000, 1e9);
+
+	(void)state;
+	r.counters = (struct ct_counters){ .switches = 4, .forced_switches = 1, .page_faults = 2 };
+	assert_counters(&r, "#   out of place, 20 samples: no RDMA port; context switches 5, 1 of them "
+		"forced; page faults 2\n");
+	r.test.in_place = true;
+	r.counters.tx_bytes = 10;
+	r.ports = (struct ct_port_counts){ .known = true, .active = 8, .used = 7 };
+	r.ports.sum.exposed = ct_count_bit(CT_COUNT_SEQ_NAKS);
+	r.ports.sum.value[CT_COUNT_SEQ_NAKS] = 6;
+	assert_counters(&r, "#   in place, 20 samples: RDMA ports, 7 of 8 active used: retransmission "
+		"seq_naks 6; not exposed: traffic, loss, mark, CNP, pause, receiver, error; interface "
+		"tx_bytes 10, rx_bytes 0, TCP retransmits 0; context switches 5, 1 of them forced; page "
+		"faults 2\n");
+}
+
 static void test_row(void **state)
 {
 	struct ct_result outp = made(123456, 12.74e9), inp = made(99990, 15.7e9);
@@ -201,6 +229,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_row),
+		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_wide_numbers),
 		cmocka_unit_test(test_words_of_a_row),
 		cmocka_unit_test(test_head_and_foot),

@@ -65,6 +65,13 @@ static void fill(struct ct_result *r, bool histogram)
 	r->expected = (struct ct_expectation){ .known = true, .time_ns = 900, .busbw_Bps = 6e9 };
 	strcpy(r->expected.formula, "4096 B / 4.6 GB/s");
 	strcpy(r->expected.basis, "measured copy");
+	r->ports = (struct ct_port_counts){ .known = true, .active = 3, .used = 2 };
+	r->ports.sum.exposed = ct_count_bit(CT_COUNT_TX_BYTES) | ct_count_bit(CT_COUNT_SEQ_NAKS) |
+		ct_count_bit(CT_COUNT_ACK_TIMEOUTS);
+	r->ports.sum.value[CT_COUNT_TX_BYTES] = 123456789012;
+	r->ports.sum.value[CT_COUNT_SEQ_NAKS] = 17;
+	r->ports.sum.reset = ct_count_bit(CT_COUNT_SEQ_NAKS);
+	r->ports.sum.saturated = ct_count_bit(CT_COUNT_TX_BYTES);
 	memcpy(scratch, times, sizeof(times));
 	r->summary = ct_summarize(scratch, 7);
 	if (histogram) {
@@ -100,6 +107,10 @@ static void same(const struct ct_result *a, const struct ct_result *b)
 	assert_int_equal(a->precise, b->precise);
 	assert_int_equal(a->oversubscribed, b->oversubscribed);
 	assert_memory_equal(&a->counters, &b->counters, sizeof(a->counters));
+	assert_int_equal(a->ports.known, b->ports.known);
+	assert_int_equal(a->ports.active, b->ports.active);
+	assert_int_equal(a->ports.used, b->ports.used);
+	assert_memory_equal(&a->ports.sum, &b->ports.sum, sizeof(a->ports.sum));
 	assert_int_equal(a->verdict, b->verdict);
 	assert_int_equal(a->expected.known, b->expected.known);
 	assert_string_equal(a->expected.formula, b->expected.formula);
@@ -132,6 +143,25 @@ static void round_trip(void **state)
 		ct_result_clear(&a);
 		ct_result_clear(&b);
 	}
+}
+
+/* Records of before the ports' counters, or of a machine without RDMA. */
+static void without_ports(void **state)
+{
+	struct ct_result a, b;
+	json_t *record;
+
+	(void)state;
+	fill(&a, false);
+	a.ports.known = false;
+	record = ct_record_point(&a);
+	assert_null(json_object_get(record, "ports"));
+	assert_int_equal(ct_record_parse(record, "x.jsonl", 7, &b), CT_OK);
+	assert_false(b.ports.known);
+	assert_int_equal(b.ports.sum.exposed, 0);
+	json_decref(record);
+	ct_result_clear(&a);
+	ct_result_clear(&b);
 }
 
 /* Changes one member of a good record; the parser names file, line and place. */
@@ -175,6 +205,13 @@ static void bad_records(void **state)
 	refused("candidate", "backend", json_string("012345678901234567890123"), "too long");
 	refused("candidate", "knobs", json_pack("{s:s}", "a", "b"), "/candidate/knobs");
 	refused("counters", "tx_bytes", NULL, "/counters/tx_bytes");
+	refused("", "ports", json_integer(1), "/ports");
+	refused("ports", "active", NULL, "/ports/active");
+	refused("ports", "colour", json_integer(1), "/ports/colour");
+	refused("ports", "counts", json_pack("{s:i}", "seq_nak", 1), "seq_naks");
+	refused("ports", "counts", json_pack("{s:i}", "seq_naks", -1), "/ports/counts/seq_naks");
+	refused("ports", "reset", json_pack("[s]", "seq_nak"), "seq_naks");
+	refused("ports", "saturated", json_null(), "/ports/saturated");
 	refused("expected", "basis", json_null(), "/expected/basis");
 }
 
@@ -403,7 +440,8 @@ static void write_for_schema(void **state)
 int main(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(round_trip), cmocka_unit_test(bad_records), TEST(resume),
+		cmocka_unit_test(round_trip), cmocka_unit_test(without_ports),
+		cmocka_unit_test(bad_records), TEST(resume),
 		TEST(resume_with_other_options), TEST(cut_off_line), TEST(wrong_files),
 		TEST(other_files), TEST(write_for_schema),
 	};

@@ -398,6 +398,36 @@ static void test_add(void **state)
 	assert_false(ct_counts_of_class(&a, CT_COUNT_MARK, &sum));
 }
 
+static void expect_text(const struct ct_counts *c, const char *want)
+{
+	struct ct_buf text = ct_buf_make(4096);
+
+	ct_counts_text(c, &text);
+	assert_int_equal(ct_buf_status(&text), CT_OK);
+	assert_string_equal(text.text, want);
+	ct_buf_free(&text);
+}
+
+static void test_text(void **state)
+{
+	struct ct_counts c = { .exposed = 0 };
+
+	(void)state;
+	expect_text(&c, "no counters are exposed");
+	c.exposed = ct_count_bit(CT_COUNT_TX_PACKETS) | ct_count_bit(CT_COUNT_RX_PACKETS) |
+		ct_count_bit(CT_COUNT_SEQ_NAKS) | ct_count_bit(CT_COUNT_LINK_DOWNS);
+	expect_text(&c, "nothing: traffic, retransmission, error; not exposed: loss, mark, CNP, pause, "
+		"receiver");
+	c.value[CT_COUNT_TX_PACKETS] = 12;
+	c.value[CT_COUNT_RX_PACKETS] = 9;
+	c.value[CT_COUNT_SEQ_NAKS] = 3;
+	c.value[CT_COUNT_DUPLICATE_REQUESTS] = 77; /* not exposed */
+	c.reset = ct_count_bit(CT_COUNT_SEQ_NAKS);
+	c.saturated = ct_count_bit(CT_COUNT_LINK_DOWNS);
+	expect_text(&c, "traffic tx_packets 12, rx_packets 9; retransmission seq_naks >= 3; error "
+		"link_downs >= 0; not exposed: loss, mark, CNP, pause, receiver");
+}
+
 /* ---- the rest ------------------------------------------------------------------------------- */
 
 static void test_lifespan(void **state)
@@ -509,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_delta),
 		cmocka_unit_test(test_delta_exposed),
 		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_text),
 		IN_TREE(test_lifespan),
 		IN_TREE(test_hostile),
 		cmocka_unit_test(test_vocabulary),
