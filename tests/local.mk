@@ -22,6 +22,7 @@ include tests/unit/accept.mk
 include tests/unit/api.mk
 include tests/unit/bench.mk
 include tests/unit/mpi.mk
+include tests/fake/local.mk
 include tests/unit/plugin.mk
 
 AM_CPPFLAGS += -DCT_TEST_SRCDIR='"$(abs_top_srcdir)"'
@@ -78,7 +79,7 @@ EXTRA_DIST += $(shell_tests) $(mpirun_tests) tests/testbed/two.t tests/testbed/v
 
 # All that "make check" compiles, without running it.
 .PHONY: programs check-sanitized check-testbed
-programs: all $(check_PROGRAMS)
+programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 
 if WITH_VERBS
 if WITH_MPI

@@ -196,6 +196,12 @@ static ct_status none(const struct search *s, struct ibv_device **list, int n)
 		s->set->dev != NULL ? s->set->dev : "", names);
 }
 
+/* What is measured on a stand-in must not pass for a device's figures. */
+static const char *nature(const struct ibv_device_attr *attr)
+{
+	return strstr(attr->fw_ver, "simulated") != NULL ? "SIMULATED device, " : "";
+}
+
 static ct_status take(const struct search *s, uint32_t which, struct ct_rdma_device *dev)
 {
 	const struct found *f = &s->found[which];
@@ -214,8 +220,8 @@ static ct_status take(const struct search *s, uint32_t which, struct ct_rdma_dev
 	memcpy(dev->netdev, f->netdev, sizeof(dev->netdev));
 	ct_rdma_gid_text(&f->gid, gid);
 	if (f->gid_index < 0)
-		snprintf(dev->why, sizeof(dev->why), "LID %u, %u of %u that fit", f->port_attr.lid,
-			which + 1, s->nfound);
+		snprintf(dev->why, sizeof(dev->why), "%sLID %u, %u of %u that fit", nature(&dev->attr),
+			f->port_attr.lid, which + 1, s->nfound);
 	else
 		snprintf(dev->why, sizeof(dev->why), "RoCE v2 GID %d %s on %s, %u of %u that fit",
 			f->gid_index, gid, f->netdev, which + 1, s->nfound);
