@@ -20,6 +20,20 @@ static const struct ct_cli cli = {
 	.lists = ct_list_options,
 };
 
+static void list_line(void *arg, const char *text)
+{
+	(void)arg;
+	printf("             %s\n", text);
+}
+
+static void list_choices(const struct ct_rank *rank, const struct ct_net_ops *ops)
+{
+	if (ops->describe == NULL)
+		return;
+	printf("           to choose from:\n");
+	(void)ops->describe(ct_net_settings_of(&rank->settings->net_rows, ops), list_line, NULL);
+}
+
 static void list_transports(const struct ct_rank *rank)
 {
 	printf("transports of backend native\n");
@@ -37,11 +51,13 @@ static void list_transports(const struct ct_rank *rank)
 				&rank->settings->net_rows, NULL,
 				ct_deadline_in(rank->settings->timeout), &net) != CT_OK) {
 			printf("           cannot run here: %s\n", ct_why());
+			list_choices(rank, ops);
 			continue;
 		}
 		if (net.caps.path[0] != '\0')
 			printf("           here: %s\n", net.caps.path);
 		ct_net_close(&net);
+		list_choices(rank, ops);
 	}
 }
 

@@ -32,6 +32,7 @@ struct ct_exec {
 	uint32_t nflying;
 	ct_status status; /* of the last start */
 	void *tmp;
+	uint64_t keys[3]; /* of in, out, tmp with the transport; 0 = not announced */
 };
 
 /* dst = op(src, DATA) for elements from AT on; DATA may stand anywhere in memory. */
@@ -252,6 +253,31 @@ static void make_step(const struct ct_exec_plan *plan, struct ct_exec *e, uint32
 	}
 }
 
+static bool within(const char *in, uint64_t in_bytes, const char *out, uint64_t out_bytes)
+{
+	return (uintptr_t)in >= (uintptr_t)out && (uintptr_t)in - (uintptr_t)out <= out_bytes &&
+		in_bytes <= out_bytes - ((uintptr_t)in - (uintptr_t)out);
+}
+
+/* Tells the transport which memory its messages will use until ct_exec_free(). */
+static ct_status announce(const struct ct_exec_plan *plan, struct ct_exec *e)
+{
+	const struct ct_schedule *s = plan->schedule;
+	void *const memory[] = { plan->in, plan->out, e->tmp };
+	const uint64_t bytes[] = { s->in_count * e->element, s->out_count * e->element,
+		s->tmp_count * e->element };
+	ct_status status = CT_OK;
+
+	for (unsigned i = 0; status == CT_OK && i < 3; i++) {
+		bool covered = (i == 0 && within(memory[0], bytes[0], memory[1], bytes[1])) ||
+			(i == 1 && e->keys[0] != 0 && within(memory[1], bytes[1], memory[0], bytes[0]));
+
+		if (memory[i] != NULL && bytes[i] > 0 && !covered)
+			status = e->net->ops->reg(e->net->self, memory[i], bytes[i], &e->keys[i]);
+	}
+	return status == CT_UNSUPPORTED ? CT_OK : status;
+}
+
 ct_status ct_exec_make(const struct ct_exec_plan *plan, struct ct_exec **exec)
 {
 	const struct ct_schedule *s = plan->schedule;
@@ -277,6 +303,9 @@ ct_status ct_exec_make(const struct ct_exec_plan *plan, struct ct_exec **exec)
 		goto free_exec;
 	for (i = 0; i < s->nsteps; i++)
 		make_step(plan, e, i);
+	status = announce(plan, e);
+	if (status != CT_OK)
+		goto free_exec;
 	*exec = e;
 	return CT_OK;
 free_exec:
@@ -288,6 +317,9 @@ void ct_exec_free(struct ct_exec *e)
 {
 	if (e == NULL)
 		return;
+	for (unsigned i = 0; i < 3 && e->net->ops != NULL; i++) /* a closed transport forgot them */
+		if (e->keys[i] != 0)
+			e->net->ops->dereg(e->net->self, e->keys[i]);
 	ct_free(e->tmp);
 	ct_free(e->flying);
 	ct_free(e->steps);

@@ -16,6 +16,10 @@ core_sources += \
 # The row "verbs": a module of its own, never of the library.
 verbs_module_sources += \
 	lib/net/verbs.c lib/net/verbs.h \
+	lib/net/verbs_event.c \
+	lib/net/verbs_lazy.c \
 	lib/net/verbs_link.c \
 	lib/net/verbs_memory.c \
+	lib/net/verbs_message.c \
+	lib/net/verbs_rail.c \
 	lib/net/verbs_wire.c

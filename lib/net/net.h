@@ -13,7 +13,7 @@
 #include "base/base.h"
 #include "boot/boot.h"
 
-enum { CT_NET_ABI = 1, CT_NET_ADDRESS = 192, CT_NET_TEXT = 64 };
+enum { CT_NET_ABI = 2, CT_NET_ADDRESS = 192, CT_NET_TEXT = 64 };
 
 /* Called by a transport with pieces of an incoming message in order, in place of storing them.
  * Every piece starts at a multiple of 16 bytes of the message (so no element is cut in two), but
@@ -57,6 +57,8 @@ struct ct_net_env {
 	struct ct_deadline connect_by;
 };
 
+typedef void ct_net_line(void *arg, const char *text);
+
 struct ct_net_ops {
 	uint32_t abi;
 	const char *name, *summary;
@@ -86,6 +88,9 @@ struct ct_net_ops {
 	ct_status (*post)(void *self, struct ct_net_req *req);
 	/* Moves what can be moved now, never waits. An error here is one of the whole transport. */
 	ct_status (*poll)(void *self);
+	/* Optional, needs no instance: what there is to choose from here, a line of text each, and why
+	 * something does not fit. SETTINGS as in ct_net_env. */
+	ct_status (*describe)(const void *settings, ct_net_line *line, void *arg);
 };
 
 /* The rows, in order of preference, ended by NULL: self shm tcp, and those that a module brings,
@@ -175,6 +180,7 @@ struct ct_verbs_settings {
 	int64_t inline_bytes;       /* sends up to here carry their data in the request; -1 = by use */
 	int64_t tx_depth, rx_depth; /* send and receive requests of a queue pair; 0 = by use */
 	int64_t cq_mod;             /* every so many sends one completion; 0 = by use */
+	int64_t lazy;               /* jobs of so many ranks connect at first use; 0 = never */
 	bool relaxed_ordering;      /* of PCIe writes into registered memory */
 	bool rail_failover;         /* go on without a rail that is lost */
 };

@@ -104,6 +104,9 @@ struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
 	CT_VERBS_OPTION(base, "cq-mod", CT_OPT_INT, cq_mod, "0", 0, 32768, "N", \
 		"one completion is asked for every so many sends; 0 = what is usual for the " \
 		"use"), \
+	CT_VERBS_OPTION(base, "ib-lazy", CT_OPT_INT, lazy, "64", 0, 1 << 20, "RANKS", \
+		"jobs of so many ranks or more connect two of them at their first message; 0 = " \
+		"never; not with --rail-failover"), \
 	CT_VERBS_OPTION(base, "relaxed-ordering", CT_OPT_FLAG, relaxed_ordering, NULL, 0, 0, NULL, \
 		"let PCIe reorder the device's writes into registered memory"), \
 	CT_VERBS_OPTION(base, "rail-failover", CT_OPT_FLAG, rail_failover, NULL, 0, 0, NULL, \

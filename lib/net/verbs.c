@@ -8,22 +8,18 @@
 
 #include "verbs.h"
 
-enum { REAP = 32, DRAIN_NS = 1000000000 };
+enum { REAP = 32, DRAIN_NS = 1000000000, BUSY_POLL = 1, IDLE_POLL = 32 };
 
+static const struct ct_option options[] = { CT_VERBS_OPTIONS(0), CT_NO_OPTION };
 static const struct ct_verbs_settings defaults = { .qps = 1, .inline_bytes = -1 };
 
 /* ---- opening ------------------------------------------------------------------------------- */
-
-static bool has_work(const struct ct_verbs_peer *p)
-{
-	return p->sends.head != NULL || p->recvs.head != NULL || p->owed >= CT_VERBS_RETURN;
-}
 
 static void activate(struct ct_verbs *v, uint32_t peer)
 {
 	struct ct_verbs_peer *p = &v->peers[peer];
 
-	if (p->active || p->broken != CT_OK || !has_work(p))
+	if (p->active || p->broken != CT_OK || !ct_verbs_has_work(p))
 		return;
 	p->active = true;
 	v->active[v->nactive++] = peer;
@@ -35,13 +31,19 @@ static ct_status verbs_poll(void *self);
 static void drain(struct ct_verbs *v)
 {
 	struct ct_deadline by = ct_deadline_in(DRAIN_NS);
-	bool busy = v->peers != NULL && v->cq != NULL;
+	bool busy = true;
 
 	while (busy && !ct_deadline_passed(by)) {
 		busy = false;
-		for (uint32_t r = 0; r < v->world->nranks; r++)
-			if (v->peers[r].broken == CT_OK && v->peers[r].slots_used > 0)
-				busy = true;
+		for (uint32_t r = 0; r < v->world->nranks; r++) {
+			struct ct_verbs_peer *p = &v->peers[r];
+
+			if (p->broken != CT_OK || r == v->world->rank || p->slots_used == 0)
+				continue;
+			busy = true;
+			if (ct_verbs_flush(v, r) != CT_OK)
+				return;
+		}
 		if (!busy || verbs_poll(v) != CT_OK)
 			return;
 		sched_yield();
@@ -59,25 +61,17 @@ static void verbs_close(void *self)
 
 static ct_status verbs_open(const struct ct_net_env *env, void **self)
 {
-	const struct ct_verbs_settings *set = env->settings != NULL ? env->settings : &defaults;
-	const struct ct_rdma_choice choice = { set->dev, set->port, set->gid };
 	struct ct_verbs *v = ct_alloc(1, sizeof(*v));
-	ct_status s;
+	ct_status s = CT_OK;
 
 	if (v == NULL)
 		return CT_NOMEM;
 	v->world = env->world;
-	v->set = *set;
-	s = ct_rdma_open(&choice, env->world->local_rank, &v->dev);
-	if (s != CT_OK) {
-		ct_free(v);
-		return s;
-	}
-	if (getrandom(&v->psn, sizeof(v->psn), 0) != sizeof(v->psn))
+	v->set = env->settings != NULL ? *(const struct ct_verbs_settings *)env->settings : defaults;
+	if (getrandom(&v->psn, sizeof(v->psn), 0) != sizeof(v->psn) ||
+		getrandom(&v->token, sizeof(v->token), 0) != sizeof(v->token))
 		s = ct_fail(CT_IO, "verbs: getrandom: %s", strerror(errno));
 	v->psn &= 0xffffff;
-	if (s == CT_OK)
-		s = ct_rdma_mtu(&v->dev, set->mtu, &v->mtu);
 	if (s == CT_OK)
 		s = ct_verbs_make(v);
 	if (s != CT_OK) {
@@ -93,12 +87,21 @@ static ct_status verbs_address(void *self, void *out, size_t *bytes)
 {
 	const struct ct_verbs *v = self;
 	struct ct_verbs_card card = { .magic = CT_VERBS_MAGIC, .psn = v->psn,
-		.lid = v->dev.port_attr.lid, .link_layer = v->dev.port_attr.link_layer,
-		.mtu = (uint8_t)v->mtu, .port = v->dev.port,
-		.family = v->dev.family };
+		.token = v->token, .lazy_qpn = ct_verbs_lazy_qpn(v), .slots = (uint16_t)v->slots, .nrails = (uint8_t)v->nrails,
+		.qps = (uint8_t)v->set.qps, .failover = v->set.rail_failover };
 
-	memcpy(card.gid, v->dev.gid.raw, sizeof(card.gid));
-	memcpy(card.device, v->dev.name, sizeof(card.device));
+	for (uint32_t i = 0; i < v->nrails; i++) {
+		const struct ct_rdma_device *dev = &v->rail[i].dev;
+		struct ct_verbs_port *port = &card.rail[i];
+
+		memcpy(port->gid, dev->gid.raw, sizeof(port->gid));
+		port->lid = dev->port_attr.lid;
+		port->link_layer = dev->port_attr.link_layer;
+		port->mtu = (uint8_t)v->rail[i].mtu;
+		port->port = dev->port;
+		port->family = dev->family;
+		memcpy(port->device, dev->name, sizeof(port->device) - 1);
+	}
 	memcpy(out, &card, sizeof(card));
 	*bytes = sizeof(card);
 	return CT_OK;
@@ -109,29 +112,72 @@ static const char *layer_name(uint8_t layer)
 	return layer == IBV_LINK_LAYER_ETHERNET ? "RoCE" : "InfiniBand";
 }
 
+static const char *family_name(uint8_t family)
+{
+	return family == 4 ? "an IPv4 GID" : family == 6 ? "an IPv6 GID" : "no GID but its LID";
+}
+
+static ct_status check_rail(const struct ct_verbs *v, uint32_t peer, uint32_t i)
+{
+	const struct ct_verbs_port *his = &v->peers[peer].card.rail[i];
+	const struct ct_rdma_device *dev = &v->rail[i].dev;
+
+	if (his->mtu < IBV_MTU_256 || his->mtu > IBV_MTU_4096)
+		return ct_fail(CT_CORRUPT, "verbs: rank %u told an MTU that does not exist (%u)", peer,
+			his->mtu);
+	if (his->link_layer != dev->port_attr.link_layer)
+		return ct_fail(CT_IO, "verbs: rank %u is on %s (%s), this rank on %s (%s): choose "
+			"with --ib-dev", peer, layer_name(his->link_layer), his->device,
+			layer_name(dev->port_attr.link_layer), dev->name);
+	if (his->family != dev->family)
+		return ct_fail(CT_IO, "verbs: rank %u has %s (%s), this rank %s (%s): choose with "
+			"--ib-gid", peer, family_name(his->family), his->device,
+			family_name(dev->family), dev->name);
+	if (his->mtu != (uint8_t)v->rail[i].mtu)
+		ct_log(CT_LOG_WARN, CT_AREA_NET, "verbs: path MTU to rank %u is %u: it has %u on %s, this "
+			"rank %u on %s", peer, ct_rdma_mtu_bytes(ct_verbs_path_mtu(v, &v->peers[peer], i)),
+			ct_rdma_mtu_bytes((enum ibv_mtu)his->mtu), his->device,
+			ct_rdma_mtu_bytes(v->rail[i].mtu), dev->name);
+	return CT_OK;
+}
+
+/* Ranks that were told different things would wait for each other. */
+static ct_status check_same(const struct ct_verbs *v, uint32_t peer)
+{
+	const struct ct_verbs_card *card = &v->peers[peer].card;
+	const struct { const char *name; long long his, mine; } same[] = {
+		{ "rails in --ib-dev", card->nrails, v->nrails },
+		{ "--qps", card->qps, v->set.qps },
+		{ "--rx-depth", card->slots + CT_VERBS_SPARE, v->slots + CT_VERBS_SPARE },
+		{ "--ib-lazy in force", card->lazy_qpn != 0, v->lazy != NULL },
+		{ "--rail-failover", card->failover, v->set.rail_failover },
+	};
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		if (same[i].his != same[i].mine)
+			return ct_fail(CT_IO, "verbs: rank %u on %.13s has %s %lld, this rank on %s "
+				"%lld: give all ranks the same", peer, card->rail[0].device, same[i].name,
+				same[i].his, v->rail[0].dev.name, same[i].mine);
+	return CT_OK;
+}
+
 static ct_status verbs_connect(void *self, uint32_t peer, const void *address, size_t bytes)
 {
 	struct ct_verbs *v = self;
 	struct ct_verbs_card *card = &v->peers[peer].card;
+	ct_status s;
 
 	if (bytes != sizeof(*card))
 		return ct_fail(CT_CORRUPT, "verbs: rank %u gave an address of %zu bytes", peer, bytes);
 	memcpy(card, address, sizeof(*card));
-	card->device[sizeof(card->device) - 1] = '\0';
 	if (card->magic != CT_VERBS_MAGIC)
 		return ct_fail(CT_UNSUPPORTED, "verbs: rank %u has another byte order or version", peer);
-	if (card->mtu < IBV_MTU_256 || card->mtu > IBV_MTU_4096)
-		return ct_fail(CT_CORRUPT, "verbs: rank %u told an MTU that does not exist (%u)", peer,
-			card->mtu);
-	if (card->link_layer != v->dev.port_attr.link_layer)
-		return ct_fail(CT_UNSUPPORTED, "verbs: rank %u is on %s (%s), this rank on %s (%s): choose "
-			"with --ib-dev", peer, layer_name(card->link_layer), card->device,
-			layer_name(v->dev.port_attr.link_layer), v->dev.name);
-	if (card->family != v->dev.family)
-		return ct_fail(CT_UNSUPPORTED, "verbs: rank %u has an IPv%u GID (%s), this rank IPv%u (%s): "
-			"choose with --ib-gid", peer, card->family, card->device, v->dev.family,
-			v->dev.name);
-	return CT_OK;
+	for (uint32_t i = 0; i < CT_VERBS_RAILS; i++)
+		card->rail[i].device[sizeof(card->rail[i].device) - 1] = '\0';
+	s = check_same(v, peer);
+	for (uint32_t i = 0; s == CT_OK && i < v->nrails; i++)
+		s = check_rail(v, peer, i);
+	return s;
 }
 
 /* The queue pairs differ by peer, so their numbers are exchanged apart. */
@@ -139,369 +185,153 @@ static ct_status verbs_ready(void *self)
 {
 	struct ct_verbs *v = self;
 	const struct ct_world *w = v->world;
+	size_t row = (size_t)w->nranks * v->nlanes;
 	ct_status s = CT_OK;
 
+	if (v->lazy != NULL)
+		return CT_OK;
 	if (w->nranks > 1)
-		s = w->boot->allgather(w->boot->ctx, v->qpns, v->all_qpns,
-			w->nranks * sizeof(*v->qpns));
+		s = w->boot->allgather(w->boot->ctx, v->qpns, v->all_qpns, row * sizeof(*v->qpns));
 	for (uint32_t i = 1; s == CT_OK && i < w->nranks; i++) {
 		uint32_t peer = (w->rank + i) % w->nranks;
 
-		v->peers[peer].qpn = v->all_qpns[(size_t)peer * w->nranks + w->rank];
+		for (uint32_t lane = 0; lane < v->nlanes; lane++)
+			v->peers[peer].lane[lane].qpn = v->all_qpns[peer * row +
+				(size_t)w->rank * v->nlanes + lane];
 		s = ct_verbs_link(v, peer);
 	}
 	return s;
 }
 
+/* ---- what it is ---------------------------------------------------------------------------- */
+
+/* The smallest path MTU to any peer, and which peer has it. */
+static uint32_t least_mtu(const struct ct_verbs *v, uint32_t *peer)
+{
+	uint32_t least = ct_rdma_mtu_bytes(v->rail[0].mtu);
+
+	*peer = v->world->rank;
+	for (uint32_t r = 0; r < v->world->nranks; r++) {
+		uint32_t mtu = r == v->world->rank ? least :
+			ct_rdma_mtu_bytes(ct_verbs_path_mtu(v, &v->peers[r], 0));
+
+		if (mtu >= least)
+			continue;
+		least = mtu;
+		*peer = r;
+	}
+	return least;
+}
+
 static void verbs_query(void *self, struct ct_net_caps *caps)
 {
 	const struct ct_verbs *v = self;
-	uint32_t mtu = ct_rdma_mtu_bytes(v->mtu);
+	const struct ct_rdma_device *dev = &v->rail[0].dev;
+	char mtu_text[48] = "", ways[64] = "";
+	uint32_t peer, mtu = least_mtu(v, &peer);
 
 	caps->eager_bytes = CT_VERBS_EAGER;
 	caps->data_unchecked = false; /* the invariant CRC goes from end to end */
 	caps->mtu = mtu;
-	caps->link_Bps = ct_rdma_link_Bps(&v->dev);
+	for (uint32_t i = 0; i < v->nrails; i++)
+		caps->link_Bps += ct_rdma_link_Bps(&v->rail[i].dev);
 	snprintf(caps->expectation, sizeof(caps->expectation), "%s",
-		v->dev.port_attr.link_layer != IBV_LINK_LAYER_ETHERNET ? "infiniband" :
-		v->dev.family == 6 ? "roce6" : "roce");
-	snprintf(caps->device, sizeof(caps->device), "%.31s", v->dev.name);
-	snprintf(caps->path, sizeof(caps->path), "RC over %.24s port %u, MTU %u: %.90s", v->dev.name,
-		v->dev.port, mtu, v->dev.why);
+		dev->port_attr.link_layer != IBV_LINK_LAYER_ETHERNET ? "infiniband" :
+		dev->family == 6 ? "roce6" : "roce");
+	snprintf(caps->device, sizeof(caps->device), "%.31s", dev->name);
+	if (peer != v->world->rank)
+		snprintf(mtu_text, sizeof(mtu_text), " (here %u, rank %u %u)",
+			ct_rdma_mtu_bytes(v->rail[0].mtu), peer,
+			ct_rdma_mtu_bytes((enum ibv_mtu)v->peers[peer].card.rail[0].mtu));
+	for (uint32_t i = 1; i < v->nrails; i++)
+		snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), "+%.12s:%u",
+			v->rail[i].dev.name, v->rail[i].dev.port);
+	if (v->lazy != NULL)
+		snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), ", at first use");
+	if (v->nlanes > v->nrails)
+		snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), ", %lld QPs each",
+			(long long)v->set.qps);
+	snprintf(caps->path, sizeof(caps->path), "RC over %.24s port %u%s, MTU %u%s: %.80s%s",
+		dev->name, dev->port, ways, mtu, mtu_text, v->nrails == 1 ? dev->why :
+		ct_rdma_nature(dev), v->nrails == 1 ? "" : "rails together");
 }
 
-/* ---- a peer that is lost ------------------------------------------------------------------- */
-
-static void give_up(struct ct_verbs *v, struct ct_fifo *q, ct_status s)
+static ct_status verbs_describe(const void *settings, ct_net_line *line, void *arg)
 {
-	while (q->head != NULL) {
-		struct ct_net_req *req = ct_fifo_pop(q);
+	const struct ct_verbs_settings *set = settings != NULL ? settings : &defaults;
+	const struct ct_rdma_choice choice = { NULL, 0, set->gid };
 
-		ct_verbs_uncover(v, req->key);
-		req->status = s;
-	}
-}
-
-/* From here on the device touches no buffer of this peer's messages. */
-static void break_peer(struct ct_verbs *v, uint32_t peer, ct_status s)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-	struct ibv_qp_attr end = { .qp_state = IBV_QPS_ERR };
-
-	if (p->broken != CT_OK)
-		return;
-	p->broken = s;
-	snprintf(p->why, sizeof(p->why), "%s", ct_why());
-	(void)ibv_modify_qp(p->qp, &end, IBV_QP_STATE);
-	p->ungranted = NULL;
-	give_up(v, &p->writing, s);
-	give_up(v, &p->sends, s);
-	give_up(v, &p->recvs, s);
-}
-
-/* ---- sending ------------------------------------------------------------------------------- */
-
-static ct_status mismatch(uint32_t peer, uint64_t sent, uint64_t expected)
-{
-	return ct_fail(CT_CORRUPT, "rank %u sent %llu bytes where %llu are expected", peer,
-		(unsigned long long)sent, (unsigned long long)expected);
-}
-
-/* *WENT: the head of the queue is gone. */
-static ct_status send_small(struct ct_verbs *v, uint32_t peer, bool *went)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-	struct ct_net_req *req = p->sends.head;
-	struct ct_verbs_head head = { .kind = CT_VERBS_DATA, .number = p->send_number,
-		.bytes = req->bytes };
-	ct_status s;
-
-	if (p->ngranted > 0 && p->granted[p->first_granted].number == p->send_number)
-		return mismatch(peer, req->bytes, p->granted[p->first_granted].bytes);
-	if (!ct_verbs_room(p, CT_VERBS_RESERVE))
-		return CT_OK;
-	s = ct_verbs_send(v, peer, head, req->data, req->bytes);
-	if (s != CT_OK)
-		return s;
-	p->send_number++;
-	ct_fifo_pop(&p->sends)->status = CT_OK;
-	*went = true;
-	return CT_OK;
-}
-
-static ct_status say_length(struct ct_verbs *v, uint32_t peer)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-	struct ct_verbs_head head = { .kind = CT_VERBS_ANNOUNCE, .number = p->send_number,
-		.bytes = p->sends.head->bytes };
-
-	if (p->said_length || !ct_verbs_room(p, 1))
-		return CT_OK;
-	p->said_length = true;
-	return ct_verbs_send(v, peer, head, NULL, 0);
-}
-
-static ct_status send_large(struct ct_verbs *v, uint32_t peer, bool *went)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-	struct ct_net_req *req = p->sends.head;
-	const struct ct_verbs_head *grant = &p->granted[p->first_granted];
-	ct_status s = CT_OK;
-
-	if (p->ngranted == 0)
-		return say_length(v, peer);
-	if (grant->number != p->send_number || grant->bytes != req->bytes)
-		return mismatch(peer, req->bytes, grant->bytes);
-	if (req->key == 0) {
-		struct ibv_mr *mr;
-
-		s = ct_verbs_cover(v, req->data, req->bytes, &mr);
-		if (s != CT_OK)
-			return s;
-		req->key = (uintptr_t)mr;
-	}
-	while (s == CT_OK && req->done < req->bytes && p->writes_used < CT_VERBS_WRITES &&
-		p->credits > 1)
-		s = ct_verbs_write(v, req, (void *)(uintptr_t)req->key, grant);
-	if (s != CT_OK || req->done < req->bytes)
-		return s;
-	p->first_granted = (p->first_granted + 1) % CT_VERBS_GRANTS;
-	p->ngranted--;
-	p->said_length = false;
-	p->send_number++;
-	ct_fifo_push(&p->writing, ct_fifo_pop(&p->sends));
-	*went = true;
-	return CT_OK;
-}
-
-static ct_status push(struct ct_verbs *v, uint32_t peer)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-	ct_status s = CT_OK;
-	bool went = true;
-
-	while (s == CT_OK && went && p->sends.head != NULL) {
-		went = false;
-		s = p->sends.head->bytes <= CT_VERBS_EAGER ? send_small(v, peer, &went) :
-			send_large(v, peer, &went);
-	}
-	return s;
-}
-
-/* ---- receiving ----------------------------------------------------------------------------- */
-
-static ct_status free_slot(struct ct_verbs *v, uint32_t peer, uint32_t slot)
-{
-	v->peers[peer].owed++;
-	return ct_verbs_repost(v, peer, slot);
-}
-
-/* Grants to receives in their order; a receive's number stands in done until it is complete. */
-static ct_status grant(struct ct_verbs *v, uint32_t peer)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-
-	for (; p->ungranted != NULL; p->ungranted = p->ungranted->next) {
-		struct ct_net_req *req = p->ungranted;
-		struct ct_verbs_head head = { .kind = CT_VERBS_GRANT, .number = (uint32_t)req->done,
-			.bytes = req->bytes, .address = (uintptr_t)req->data };
-		struct ibv_mr *mr;
-		ct_status s;
-
-		if (req->bytes <= CT_VERBS_EAGER)
-			continue;
-		if (p->grants_out == CT_VERBS_GRANTS || !ct_verbs_room(p, 1))
-			return CT_OK;
-		s = ct_verbs_cover(v, req->data, req->bytes, &mr);
-		if (s != CT_OK)
-			return s;
-		req->key = (uintptr_t)mr;
-		head.rkey = mr->rkey;
-		s = ct_verbs_send(v, peer, head, NULL, 0);
-		if (s != CT_OK)
-			return s;
-		p->grants_out++;
-	}
-	return CT_OK;
-}
-
-static void received(struct ct_verbs *v, struct ct_verbs_peer *p)
-{
-	struct ct_net_req *req = ct_fifo_pop(&p->recvs);
-
-	ct_verbs_uncover(v, req->key);
-	p->recv_number++;
-	req->status = CT_OK;
-}
-
-/* Hands small messages that have arrived to their receives. */
-static ct_status deliver(struct ct_verbs *v, uint32_t peer)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-
-	if (p->recvs.head != NULL && p->announced.kind != 0 &&
-		p->announced.number == p->recv_number) {
-		if (p->announced.bytes != p->recvs.head->bytes)
-			return mismatch(peer, p->announced.bytes, p->recvs.head->bytes);
-		p->announced.kind = 0;
-	}
-	while (p->recvs.head != NULL && p->narrived > 0) {
-		uint32_t slot = p->arrived[p->first_arrived];
-		const char *at = p->in + (size_t)slot * CT_VERBS_SLOT;
-		struct ct_net_req *req = p->recvs.head;
-		struct ct_verbs_head head;
-		ct_status s;
-
-		memcpy(&head, at, sizeof(head));
-		if (head.number != p->recv_number)
-			return ct_fail(CT_CORRUPT, "verbs: rank %u sent message %u where %u is expected",
-				peer, head.number, p->recv_number);
-		if (head.bytes != req->bytes)
-			return mismatch(peer, head.bytes, req->bytes);
-		if (req->bytes > 0)
-			memcpy(req->data, at + CT_VERBS_HEAD, req->bytes);
-		p->first_arrived = (p->first_arrived + 1) % CT_VERBS_SLOTS;
-		p->narrived--;
-		received(v, p);
-		s = free_slot(v, peer, slot);
-		if (s != CT_OK)
-			return s;
-	}
-	return CT_OK;
-}
-
-static ct_status strange(uint32_t peer)
-{
-	return ct_fail(CT_CORRUPT, "verbs: rank %u sent something that is no message of colltune", peer);
-}
-
-/* The last RDMA write of a message is there. */
-static ct_status came_written(struct ct_verbs *v, uint32_t peer, uint32_t slot, uint32_t number)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-	const struct ct_net_req *req = p->recvs.head;
-
-	/* Small ones before it are delivered first: their receives were posted before its own. */
-	if (req == NULL || p->narrived > 0 || req->bytes <= CT_VERBS_EAGER || req->key == 0 ||
-		number != p->recv_number || p->grants_out == 0)
-		return strange(peer);
-	p->grants_out--;
-	received(v, p);
-	return free_slot(v, peer, slot);
-}
-
-static ct_status came(struct ct_verbs *v, uint32_t peer, uint32_t slot, const struct ibv_wc *wc)
-{
-	struct ct_verbs_peer *p = &v->peers[peer];
-	struct ct_verbs_head head;
-
-	if ((wc->wc_flags & IBV_WC_WITH_IMM) != 0)
-		return came_written(v, peer, slot, be32toh(wc->imm_data));
-	if (slot >= CT_VERBS_SLOTS || wc->byte_len < CT_VERBS_HEAD)
-		return strange(peer);
-	memcpy(&head, p->in + (size_t)slot * CT_VERBS_SLOT, sizeof(head));
-	if (head.credits > CT_VERBS_SLOTS - p->credits)
-		return strange(peer);
-	p->credits += head.credits;
-	switch (head.kind) {
-	case CT_VERBS_DATA:
-		if (head.bytes > CT_VERBS_EAGER || wc->byte_len != CT_VERBS_HEAD + head.bytes ||
-			p->narrived == CT_VERBS_SLOTS)
-			return strange(peer);
-		p->arrived[(p->first_arrived + p->narrived++) % CT_VERBS_SLOTS] = (uint16_t)slot;
-		return deliver(v, peer);
-	case CT_VERBS_GRANT:
-		if (p->ngranted == CT_VERBS_GRANTS)
-			return strange(peer);
-		p->granted[(p->first_granted + p->ngranted++) % CT_VERBS_GRANTS] = head;
-		break;
-	case CT_VERBS_ANNOUNCE:
-		p->announced = head;
-		break;
-	case CT_VERBS_CREDIT:
-		break;
-	default:
-		return strange(peer);
-	}
-	return free_slot(v, peer, slot);
+	return ct_rdma_table(&choice, line, arg);
 }
 
 /* ---- progress ------------------------------------------------------------------------------ */
 
-static ct_status return_credits(struct ct_verbs *v, uint32_t peer)
-{
-	struct ct_verbs_head head = { .kind = CT_VERBS_CREDIT };
-
-	if (v->peers[peer].owed < CT_VERBS_RETURN || !ct_verbs_room(&v->peers[peer], 0))
-		return CT_OK;
-	return ct_verbs_send(v, peer, head, NULL, 0);
-}
-
-static void progress(struct ct_verbs *v, uint32_t peer)
-{
-	ct_status s = return_credits(v, peer);
-
-	if (s == CT_OK)
-		s = grant(v, peer);
-	if (s == CT_OK)
-		s = deliver(v, peer);
-	if (s == CT_OK)
-		s = push(v, peer);
-	if (s != CT_OK)
-		break_peer(v, peer, s);
-}
-
 static void reap(struct ct_verbs *v, const struct ibv_wc *wc)
 {
-	uint32_t peer = wc->wr_id >> 32 & 0xffffff, slot = (uint32_t)wc->wr_id;
-	enum ct_verbs_work work = (enum ct_verbs_work)(wc->wr_id >> 56);
-	struct ct_verbs_peer *p = &v->peers[peer];
+	struct ct_verbs_id id = ct_verbs_unpack(wc->wr_id);
+	struct ct_verbs_peer *p = &v->peers[id.peer];
+	struct ct_verbs_lane *lane = &p->lane[id.lane];
 	ct_status s = CT_OK;
 
-	if (p->broken != CT_OK)
+	if (p->broken != CT_OK || (lane->dead && (wc->status != IBV_WC_SUCCESS || !p->lose.on)))
 		return;
 	if (wc->status != IBV_WC_SUCCESS) {
-		break_peer(v, peer, ct_verbs_explain(v, peer, wc));
+		s = ct_verbs_explain(v, id.peer, id.lane, wc);
+		ct_verbs_lose(v, id.peer, ct_verbs_rail_of(v, id.lane), s);
+		activate(v, id.peer);
 		return;
 	}
-	switch (work) {
-	case CT_VERBS_SENT:
-		p->slots_used--;
-		break;
-	case CT_VERBS_PIECE:
-		p->writes_used--;
-		break;
-	case CT_VERBS_WRITTEN:
-		p->writes_used--;
-		ct_verbs_uncover(v, p->writing.head->key);
-		ct_fifo_pop(&p->writing)->status = CT_OK;
-		break;
-	case CT_VERBS_RECEIVED:
-		s = came(v, peer, slot, wc);
-		break;
+	if (id.work != CT_VERBS_RECEIVED) {
+		lane->used -= id.requests;
+		if (!lane->dead)
+			p->slots_used -= id.slots;
 	}
+	if (id.work == CT_VERBS_WRITTEN)
+		ct_verbs_written(v, &id);
+	if (p->link == CT_VERBS_HALF)
+		ct_verbs_open_to(v, id.peer);
+	if (id.work == CT_VERBS_RECEIVED)
+		s = ct_verbs_came(v, &id, wc);
 	if (s != CT_OK)
-		break_peer(v, peer, s);
-	activate(v, peer);
+		ct_verbs_break(v, id.peer, s);
+	activate(v, id.peer);
 }
 
 static ct_status verbs_poll(void *self)
 {
 	struct ct_verbs *v = self;
 	struct ibv_wc wc[REAP];
-	uint32_t kept = 0;
-	int n = ibv_poll_cq(v->cq, REAP, wc);
+	uint32_t kept = 0, cost = IDLE_POLL;
 
-	if (n < 0)
-		return ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)", v->dev.name, n);
-	for (int i = 0; i < n; i++)
-		reap(v, &wc[i]);
+	for (uint32_t rail = 0; rail < v->nrails; rail++) {
+		int n = ibv_poll_cq(v->rail[rail].cq, REAP, wc);
+
+		if (n < 0)
+			return ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)",
+				v->rail[rail].dev.name, n);
+		for (int i = 0; i < n; i++)
+			reap(v, &wc[i]);
+		if (n > 0)
+			cost = BUSY_POLL;
+	}
+	if (v->lazy != NULL) {
+		ct_status s = ct_verbs_lazy_poll(v);
+
+		if (s != CT_OK)
+			return s;
+	}
+	if (v->patience > cost)
+		v->patience -= cost;
+	else if (ct_verbs_events(v))
+		for (uint32_t r = 0; r < v->world->nranks; r++)
+			activate(v, r);
 	for (uint32_t i = 0; i < v->nactive; i++) {
 		struct ct_verbs_peer *p = &v->peers[v->active[i]];
+		ct_status s = p->broken == CT_OK ? ct_verbs_progress(v, v->active[i]) : CT_OK;
 
-		if (p->broken == CT_OK)
-			progress(v, v->active[i]);
-		p->active = p->broken == CT_OK && has_work(p);
+		if (s != CT_OK)
+			ct_verbs_break(v, v->active[i], s);
+		p->active = p->broken == CT_OK && ct_verbs_has_work(p);
 		if (p->active)
 			v->active[kept++] = v->active[i];
 	}
@@ -513,6 +343,7 @@ static ct_status verbs_post(void *self, struct ct_net_req *req)
 {
 	struct ct_verbs *v = self;
 	struct ct_verbs_peer *p;
+	ct_status s;
 
 	if (req->peer >= v->world->nranks)
 		return ct_fail(CT_INVALID, "no rank %u: this job has %u ranks", req->peer,
@@ -531,7 +362,11 @@ static ct_status verbs_post(void *self, struct ct_net_req *req)
 	ct_fifo_push(req->kind == CT_NET_SEND ? &p->sends : &p->recvs, req);
 	if (req->kind == CT_NET_RECV && p->ungranted == NULL)
 		p->ungranted = req;
-	progress(v, req->peer);
+	s = v->lazy != NULL ? ct_verbs_ask(v, req->peer) : CT_OK;
+	if (s == CT_OK)
+		s = ct_verbs_progress(v, req->peer);
+	if (s != CT_OK)
+		ct_verbs_break(v, req->peer, s);
 	activate(v, req->peer);
 	return CT_OK;
 }
@@ -540,6 +375,7 @@ static const struct ct_net_ops row = {
 	.abi = CT_NET_ABI,
 	.name = "verbs",
 	.summary = CT_VERBS_SUMMARY,
+	.options = options,
 	.settings_bytes = sizeof(struct ct_verbs_settings),
 	.open = verbs_open,
 	.close = verbs_close,
@@ -551,6 +387,7 @@ static const struct ct_net_ops row = {
 	.dereg = ct_verbs_dereg,
 	.post = verbs_post,
 	.poll = verbs_poll,
+	.describe = verbs_describe,
 };
 
 CT_MODULE_API extern const struct ct_module ct_module;

@@ -2,6 +2,7 @@
 /* Which device, port and GID: by what they are, never by their number. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,24 @@ struct search {
 	struct found found[MAX_FOUND];
 	uint32_t nfound, nports;
 	char last[300]; /* why the last port that was looked at does not do */
+	ct_rdma_line *line; /* of the table; NULL: only choose */
+	void *arg;
 };
+
+static void tell(const struct search *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static void tell(const struct search *s, const char *format, ...)
+{
+	char text[400];
+	va_list args;
+
+	if (s->line == NULL)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	s->line(s->arg, text);
+}
 
 void ct_rdma_gid_text(const union ibv_gid *gid, char out[48])
 {
@@ -78,9 +96,16 @@ static bool named(const char *wanted, const struct ibv_gid_entry *entry)
 	return memcmp(gid.raw, entry->gid.raw, sizeof(gid.raw)) == 0;
 }
 
-static void no_gid(struct search *s, const char *device, uint8_t port, uint32_t ngids, uint32_t nv2)
+static void no_gid(struct search *s, const struct found *f, uint32_t ngids, uint32_t nv2)
 {
-	if (s->set->gid != NULL)
+	const char *device = ibv_get_device_name(f->device);
+	bool infiniband = f->port_attr.link_layer != IBV_LINK_LAYER_ETHERNET;
+	uint8_t port = f->port;
+
+	if (infiniband)
+		snprintf(s->last, sizeof(s->last), "%s port %u has no GID \"%.46s\": found %u GIDs, needed "
+			"is the index or address of one of them", device, port, s->set->gid, ngids);
+	else if (s->set->gid != NULL)
 		snprintf(s->last, sizeof(s->last), "%s port %u has no usable GID \"%.46s\": found %u GIDs, %u of "
 			"them RoCE v2; needed is the index or address of a RoCE v2 GID on an interface that is "
 			"up", device, port, s->set->gid, ngids, nv2);
@@ -90,7 +115,31 @@ static void no_gid(struct search *s, const char *device, uint8_t port, uint32_t 
 			"is up", device, port, ngids, nv2);
 }
 
-/* The best GID of an Ethernet port: IPv4 before IPv6, since more networks route it. */
+static const char *gid_type(uint32_t type)
+{
+	return type == IBV_GID_TYPE_ROCE_V2 ? "RoCE v2" : type == IBV_GID_TYPE_ROCE_V1 ? "RoCE v1" :
+		"InfiniBand";
+}
+
+/* Why ENTRY does not do on a port of link layer LAYER, NULL if it does. NETDEV is filled in. */
+static const char *gid_unfit(const struct search *s, uint8_t layer, const struct ibv_gid_entry *entry,
+	char netdev[IF_NAMESIZE])
+{
+	bool ethernet = layer == IBV_LINK_LAYER_ETHERNET;
+	bool up = entry->ndev_ifindex != 0 && interface_up(entry->ndev_ifindex, netdev);
+
+	if (ethernet && entry->gid_type != IBV_GID_TYPE_ROCE_V2)
+		return "not RoCE v2";
+	if (s->set->gid != NULL && !named(s->set->gid, entry))
+		return "not the one asked for";
+	if (ethernet && s->set->gid == NULL && family_of(&entry->gid) == 0)
+		return "reaches no further than its link";
+	if (ethernet && !up)
+		return "its interface is not up";
+	return NULL;
+}
+
+/* The best GID of a port: IPv4 before IPv6, since more networks route it. */
 static bool choose_gid(struct search *s, struct ibv_context *context, struct found *f)
 {
 	struct ibv_gid_entry *table = ct_alloc(MAX_GIDS, sizeof(*table));
@@ -99,18 +148,20 @@ static bool choose_gid(struct search *s, struct ibv_context *context, struct fou
 	int best = 0;
 
 	for (ssize_t i = 0; i < n; i++) {
-		char netdev[IF_NAMESIZE] = "";
+		char netdev[IF_NAMESIZE] = "", text[48];
 		uint8_t family = family_of(&table[i].gid);
-		int like = s->set->gid != NULL ? 1 : family == 4 ? 2 : family == 6 ? 1 : 0;
+		int like = family == 4 ? 2 : 1;
+		const char *unfit;
 
 		if (table[i].port_num != f->port)
 			continue;
 		ngids++;
-		if (table[i].gid_type != IBV_GID_TYPE_ROCE_V2)
-			continue;
-		nv2++;
-		if (like <= best || (s->set->gid != NULL && !named(s->set->gid, &table[i])) ||
-			!interface_up(table[i].ndev_ifindex, netdev))
+		nv2 += table[i].gid_type == IBV_GID_TYPE_ROCE_V2;
+		unfit = gid_unfit(s, f->port_attr.link_layer, &table[i], netdev);
+		ct_rdma_gid_text(&table[i].gid, text);
+		tell(s, "    GID %u %s %s%s%s: %s", table[i].gid_index, gid_type(table[i].gid_type), text,
+			netdev[0] != '\0' ? " on " : "", netdev, unfit != NULL ? unfit : "fits");
+		if (unfit != NULL || like <= best)
 			continue;
 		best = like;
 		f->gid = table[i].gid;
@@ -120,7 +171,7 @@ static bool choose_gid(struct search *s, struct ibv_context *context, struct fou
 	}
 	ct_free(table);
 	if (best == 0)
-		no_gid(s, ibv_get_device_name(f->device), f->port, ngids, nv2);
+		no_gid(s, f, ngids, nv2);
 	return best > 0;
 }
 
@@ -134,6 +185,10 @@ static bool port_fits(struct search *s, struct ibv_context *context, struct foun
 		return false;
 	}
 	infiniband = f->port_attr.link_layer == IBV_LINK_LAYER_INFINIBAND;
+	tell(s, "%s port %u: %s, %s, MTU %u of %u, LID %u", device, f->port,
+		infiniband ? "InfiniBand" : "Ethernet", ibv_port_state_str(f->port_attr.state),
+		ct_rdma_mtu_bytes(f->port_attr.active_mtu), ct_rdma_mtu_bytes(f->port_attr.max_mtu),
+		f->port_attr.lid);
 	if (f->port_attr.state != IBV_PORT_ACTIVE) {
 		snprintf(s->last, sizeof(s->last), "%s port %u is %s, needed is PORT_ACTIVE (%s)", device,
 			f->port, ibv_port_state_str(f->port_attr.state), infiniband ?
@@ -141,7 +196,7 @@ static bool port_fits(struct search *s, struct ibv_context *context, struct foun
 		return false;
 	}
 	f->gid_index = -1;
-	if (!infiniband)
+	if (!infiniband || s->set->gid != NULL)
 		return choose_gid(s, context, f);
 	if (f->port_attr.lid == 0)
 		snprintf(s->last, sizeof(s->last), "%s port %u has LID 0, needed is one that a subnet manager "
@@ -157,17 +212,21 @@ static void look_at(struct search *s, struct ibv_device *device)
 	if (context == NULL || ibv_query_device(context, &attr) != 0) {
 		snprintf(s->last, sizeof(s->last), "device %s cannot be opened: %s (/dev/infiniband must be "
 			"readable and writable)", ibv_get_device_name(device), strerror(errno));
+		tell(s, "%s: %s", ibv_get_device_name(device), s->last);
 		s->nports++;
 		goto close_device;
 	}
 	for (unsigned port = 1; port <= attr.phys_port_cnt && s->nfound < MAX_FOUND; port++) {
 		struct found f = { .device = device, .port = (uint8_t)port };
+		bool fits;
 
 		if (s->set->port != 0 && s->set->port != port)
 			continue;
 		s->nports++;
-		if (port_fits(s, context, &f))
+		fits = port_fits(s, context, &f);
+		if (fits)
 			s->found[s->nfound++] = f;
+		tell(s, "    %s%s", fits ? "fits" : "does not fit: ", fits ? "" : s->last);
 	}
 close_device:
 	if (context != NULL)
@@ -196,10 +255,9 @@ static ct_status none(const struct search *s, struct ibv_device **list, int n)
 		s->set->dev != NULL ? s->set->dev : "", names);
 }
 
-/* What is measured on a stand-in must not pass for a device's figures. */
-static const char *nature(const struct ibv_device_attr *attr)
+const char *ct_rdma_nature(const struct ct_rdma_device *dev)
 {
-	return strstr(attr->fw_ver, "simulated") != NULL ? "SIMULATED device, " : "";
+	return strstr(dev->attr.fw_ver, "simulated") != NULL ? "SIMULATED device, " : "";
 }
 
 static ct_status take(const struct search *s, uint32_t which, struct ct_rdma_device *dev)
@@ -220,38 +278,137 @@ static ct_status take(const struct search *s, uint32_t which, struct ct_rdma_dev
 	memcpy(dev->netdev, f->netdev, sizeof(dev->netdev));
 	ct_rdma_gid_text(&f->gid, gid);
 	if (f->gid_index < 0)
-		snprintf(dev->why, sizeof(dev->why), "%sLID %u, %u of %u that fit", nature(&dev->attr),
+		snprintf(dev->why, sizeof(dev->why), "%sLID %u, %u of %u that fit", ct_rdma_nature(dev),
 			f->port_attr.lid, which + 1, s->nfound);
 	else
-		snprintf(dev->why, sizeof(dev->why), "RoCE v2 GID %d %s on %s, %u of %u that fit",
-			f->gid_index, gid, f->netdev, which + 1, s->nfound);
+		snprintf(dev->why, sizeof(dev->why), "%s%s GID %d %s%s%s, %u of %u that fit",
+			ct_rdma_nature(dev),
+			f->port_attr.link_layer == IBV_LINK_LAYER_ETHERNET ? "RoCE v2" : "InfiniBand",
+			f->gid_index, gid, f->netdev[0] != '\0' ? " on " : "", f->netdev, which + 1,
+			s->nfound);
 	return CT_OK;
+}
+
+static ct_status search(struct search *s, uint32_t number, struct ct_rdma_device *dev)
+{
+	struct ibv_device **list;
+	ct_status status;
+	int n = 0;
+
+	list = ibv_get_device_list(&n);
+	for (int i = 0; list != NULL && i < n; i++)
+		if (s->set->dev == NULL || strcmp(s->set->dev, ibv_get_device_name(list[i])) == 0)
+			look_at(s, list[i]);
+	if (s->nfound == 0)
+		status = none(s, list, list == NULL ? 0 : n);
+	else if (dev != NULL)
+		status = take(s, number % s->nfound, dev);
+	else
+		status = CT_OK;
+	if (status != CT_OK && s->nfound > 0 && dev->context != NULL)
+		ibv_close_device(dev->context);
+	if (list != NULL)
+		ibv_free_device_list(list);
+	return status;
 }
 
 ct_status ct_rdma_open(const struct ct_rdma_choice *set, uint32_t number, struct ct_rdma_device *dev)
 {
 	struct search *s = ct_alloc(1, sizeof(*s));
-	struct ibv_device **list;
 	ct_status status;
-	int n = 0;
 
 	if (s == NULL)
 		return CT_NOMEM;
 	s->set = set;
-	list = ibv_get_device_list(&n);
-	for (int i = 0; list != NULL && i < n; i++)
-		if (set->dev == NULL || strcmp(set->dev, ibv_get_device_name(list[i])) == 0)
-			look_at(s, list[i]);
-	if (s->nfound == 0)
-		status = none(s, list, list == NULL ? 0 : n);
-	else
-		status = take(s, number % s->nfound, dev);
-	if (status != CT_OK && s->nfound > 0 && dev->context != NULL)
-		ibv_close_device(dev->context);
-	if (list != NULL)
-		ibv_free_device_list(list);
+	status = search(s, number, dev);
 	ct_free(s);
 	return status;
+}
+
+ct_status ct_rdma_table(const struct ct_rdma_choice *set, ct_rdma_line *line, void *arg)
+{
+	struct search *s = ct_alloc(1, sizeof(*s));
+	ct_status status;
+
+	if (s == NULL)
+		return CT_NOMEM;
+	s->set = set;
+	s->line = line;
+	s->arg = arg;
+	status = search(s, 0, NULL);
+	ct_free(s);
+	return status;
+}
+
+/* ---- rails --------------------------------------------------------------------------------- */
+
+/* Splits "DEV:PORT" of TEXT into NAME (64 bytes) and *PORT, which stays where none is given. */
+static ct_status split_rail(const char *text, size_t length, char name[64], int64_t *port)
+{
+	const char *colon = memchr(text, ':', length);
+	size_t n = colon != NULL ? (size_t)(colon - text) : length;
+	char *end;
+
+	if (n == 0 || n >= 64)
+		return ct_fail(CT_INVALID, "--ib-dev: \"%.*s\" names no device", (int)length, text);
+	memcpy(name, text, n);
+	name[n] = '\0';
+	if (colon == NULL)
+		return CT_OK;
+	*port = strtol(colon + 1, &end, 10);
+	if (end != text + length || end == colon + 1 || *port < 1 || *port > 255)
+		return ct_fail(CT_INVALID, "--ib-dev: \"%.*s\": a port is 1 to 255", (int)length, text);
+	return CT_OK;
+}
+
+static ct_status open_rail(const struct ct_rdma_choice *all, const char *text, size_t length,
+	struct ct_rdma_device *dev)
+{
+	struct ct_rdma_choice one = *all;
+	char name[64];
+	ct_status s = split_rail(text, length, name, &one.port);
+
+	one.dev = name;
+	return s == CT_OK ? ct_rdma_open(&one, 0, dev) : s;
+}
+
+ct_status ct_rdma_rails(const struct ct_rdma_choice *all, uint32_t number, uint32_t room,
+	struct ct_rdma_device *devs, uint32_t *n)
+{
+	const char *at = all->dev;
+	uint32_t got = 0;
+	ct_status s = CT_OK;
+
+	if (at == NULL || strpbrk(at, ",:") == NULL) {
+		s = ct_rdma_open(all, number, &devs[0]);
+		*n = s == CT_OK;
+		return s;
+	}
+	for (;;) {
+		size_t length = strcspn(at, ",");
+
+		if (got == room)
+			s = ct_fail(CT_INVALID, "--ib-dev: %u rails are the most", room);
+		if (s == CT_OK)
+			s = open_rail(all, at, length, &devs[got]);
+		if (s != CT_OK)
+			break;
+		for (uint32_t i = 0; i < got && s == CT_OK; i++)
+			if (strcmp(devs[i].name, devs[got].name) == 0 && devs[i].port == devs[got].port)
+				s = ct_fail(CT_INVALID, "--ib-dev: %s port %u is named twice", devs[i].name,
+					devs[i].port);
+		got++;
+		if (s != CT_OK || at[length] == '\0')
+			break;
+		at += length + 1;
+	}
+	if (s != CT_OK) {
+		while (got > 0)
+			ibv_close_device(devs[--got].context);
+		return s;
+	}
+	*n = got;
+	return CT_OK;
 }
 
 double ct_rdma_link_Bps(const struct ct_rdma_device *dev)

@@ -15,9 +15,9 @@
 
 /* What narrows the choice; all zero = by what the ports are. */
 struct ct_rdma_choice {
-	const char *dev; /* device name; NULL = any */
+	const char *dev; /* device name; NULL = any. Of ct_rdma_rails() a list "DEV,DEV:PORT" */
 	int64_t port;    /* 0 = any */
-	const char *gid; /* index or address; NULL = a routable RoCE v2 one */
+	const char *gid; /* index or address; NULL = a routable RoCE v2 one, on InfiniBand none */
 };
 
 /* The chosen device, open. */
@@ -38,6 +38,17 @@ struct ct_rdma_device {
 ct_status ct_rdma_open(const struct ct_rdma_choice *choice, uint32_t number,
 	struct ct_rdma_device *dev);
 
+/* As ct_rdma_open(), for each device that CHOICE->dev lists (one, if it lists none): up to ROOM
+ * devices into DEVS, their number into *N. Besides: CT_INVALID for a list that is none. */
+ct_status ct_rdma_rails(const struct ct_rdma_choice *choice, uint32_t number, uint32_t room,
+	struct ct_rdma_device *devs, uint32_t *n);
+
+/* Gets every device's ports and GIDs, a line of text each: state, and whether it fits CHOICE (not a
+ * list) or why not. A port comes first, what is said of it is
+ * indented below. As ct_rdma_open() if none fits. */
+typedef void ct_rdma_line(void *arg, const char *text);
+ct_status ct_rdma_table(const struct ct_rdma_choice *choice, ct_rdma_line *line, void *arg);
+
 /* The path MTU to use on DEV when WANTED bytes are asked for (0 = all that the port has): the smaller
  * of both. CT_INVALID: WANTED is none of 256, 512, 1024, 2048, 4096. */
 ct_status ct_rdma_mtu(const struct ct_rdma_device *dev, int64_t wanted, enum ibv_mtu *mtu);
@@ -53,6 +64,9 @@ void ct_rdma_gid_text(const union ibv_gid *gid, char out[48]);
 /* Raw bytes per second of the port (IBTA speed and width codes); 0 = unknown, and for software
  * devices, which name a rate that they lack. */
 double ct_rdma_link_Bps(const struct ct_rdma_device *dev);
+
+/* "SIMULATED device, " or "": what is measured on a stand-in must not pass for a device's figures. */
+const char *ct_rdma_nature(const struct ct_rdma_device *dev);
 
 /* The likely cause of completion status STATUS in words, and in *AS (may be NULL) whether the peer
  * or this device is to blame: CT_PEER, CT_IO. Constant text. */
