@@ -36,6 +36,7 @@ extern const struct ct_option *const ct_accept_options[];
 extern const struct ct_option *const ct_list_options[];
 extern const struct ct_option *const ct_view_options[];
 extern const struct ct_option *const ct_compare_options[];
+extern const struct ct_option *const ct_export_options[];
 
 int ct_bench_main(int argc, char **argv);
 int ct_accept_main(int argc, char **argv);
@@ -43,5 +44,6 @@ int ct_topo_main(int argc, char **argv);
 int ct_list_main(int argc, char **argv);
 int ct_view_main(int argc, char **argv);
 int ct_compare_main(int argc, char **argv);
+int ct_export_main(int argc, char **argv);
 
 #endif

@@ -228,6 +228,13 @@ static ct_status read_environment(const struct ct_cli *cli, void *settings)
 	const char *also[MAX_ALSO + 1];
 	size_t n = 0;
 
+	/* what the plugins read */
+	snprintf(names[n], sizeof(names[n]), "COLLTUNE_RULES");
+	also[n] = names[n];
+	n++;
+	snprintf(names[n], sizeof(names[n]), "COLLTUNE_MACHINE");
+	also[n] = names[n];
+	n++;
 	for (const struct ct_command *c = ct_commands(); c->name != NULL; c++) {
 		for (size_t l = 0; c->options[l] != NULL; l++) {
 			for (const struct ct_option *row = c->options[l]; row->name != NULL; row++) {

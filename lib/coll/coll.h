@@ -122,6 +122,13 @@ void ct_coll_close(struct ct_coll_lib *lib);
 ct_status ct_coll_find(const char *name, const struct ct_module *const *modules,
 	const struct ct_coll_ops **ops);
 
+/* The word for COLL in Open MPI's names coll_tuned_<word>_algorithm (NULL for point-to-point), its
+ * number in rules files of coll/tuned (-1 for point-to-point), and the names of its algorithms
+ * 1, 2, … in Open MPI 4.1, ended by NULL (an empty list for point-to-point). Constant. */
+CT_MODULE_API const char *ct_openmpi_word(ct_coll coll);
+CT_MODULE_API int ct_openmpi_id(ct_coll coll);
+CT_MODULE_API const char *const *ct_openmpi_algos(ct_coll coll);
+
 /* Elements of one rank's send and receive buffer, e.g. all-gather: count, n * count. In place the
  * larger one holds both; *SEND_AT and *RECV_AT are the element offsets of the two windows. */
 struct ct_coll_buffers {

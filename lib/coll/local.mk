@@ -14,6 +14,7 @@ core_sources += \
 	lib/coll/execute.c lib/coll/execute.h \
 	lib/coll/generate.h \
 	lib/coll/native.c lib/coll/native.h \
+	lib/coll/openmpi.c \
 	lib/coll/order.c lib/coll/order.h \
 	lib/coll/p2p.c \
 	lib/coll/reduce.c lib/coll/reduce.h \

@@ -173,13 +173,13 @@ static bool add_enumerated(struct ct_mpi_row *row, ct_coll coll, MPI_T_enum valu
 
 static void add_forced(struct ct_mpi_row *row, ct_coll coll)
 {
-	const char *const *names = ct_mpi_algo_names(coll);
+	const char *const *names = ct_openmpi_algos(coll);
 	char name[96];
 	struct cvar var;
 
-	if (ct_mpi_tuned_word(coll) == NULL)
+	if (ct_openmpi_word(coll) == NULL)
 		return;
-	snprintf(name, sizeof(name), "coll_tuned_%s_algorithm", ct_mpi_tuned_word(coll));
+	snprintf(name, sizeof(name), "coll_tuned_%s_algorithm", ct_openmpi_word(coll));
 	if (!cvar_open(name, &var))
 		return;
 	if (var.writable && var.count == 1 && !add_enumerated(row, coll, var.values))
@@ -249,7 +249,7 @@ static void restore_settings(const struct setting *set, size_t n)
 static ct_status plan_settings(const struct ct_mpi_row *row, size_t algo,
 	const struct ct_coll_desc *desc, struct setting *set)
 {
-	const char *word = ct_mpi_tuned_word(desc->coll), *name = row->names[algo], *why;
+	const char *word = ct_openmpi_word(desc->coll), *name = row->names[algo], *why;
 	struct ct_mpi_knobs knobs = ct_mpi_knobs_of(desc->coll, name);
 	struct ct_mpi_case use = { desc->coll, row->nranks, desc->count, ct_type_bytes(desc->type), 0 };
 

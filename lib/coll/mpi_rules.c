@@ -4,46 +4,6 @@
 
 #include "mpi_rules.h"
 
-/* ---- names ---------------------------------------------------------------------------------- */
-
-static const char *const allreduce_names[] = { "basic_linear", "nonoverlapping",
-	"recursive_doubling", "ring", "segmented_ring", "rabenseifner", NULL };
-static const char *const alltoall_names[] = { "linear", "pairwise", "modified_bruck",
-	"linear_sync", "two_proc", NULL };
-static const char *const allgather_names[] = { "linear", "bruck", "recursive_doubling", "ring",
-	"neighbor", "two_proc", NULL };
-static const char *const reduce_scatter_names[] = { "basic_linear", "recursive_doubling",
-	"recursive_halving", "butterfly", NULL };
-static const char *const broadcast_names[] = { "basic_linear", "chain", "pipeline",
-	"split_binary_tree", "binary_tree", "binomial", "knomial", "scatter_allgather",
-	"scatter_allgather_ring", NULL };
-static const char *const barrier_names[] = { "linear", "double_ring", "recursive_doubling",
-	"bruck", "two_proc", "tree", NULL };
-static const char *const no_names[] = { NULL };
-
-/* Our reduce-scatter has equal blocks, so MPI_Reduce_scatter_block is its call. */
-static const struct {
-	const char *word;
-	const char *const *names;
-} tuned[CT_NCOLLS] = {
-	[CT_ALLREDUCE] = { "allreduce", allreduce_names },
-	[CT_ALLTOALL] = { "alltoall", alltoall_names },
-	[CT_ALLGATHER] = { "allgather", allgather_names },
-	[CT_REDUCE_SCATTER] = { "reduce_scatter_block", reduce_scatter_names },
-	[CT_BROADCAST] = { "bcast", broadcast_names },
-	[CT_BARRIER] = { "barrier", barrier_names },
-};
-
-const char *ct_mpi_tuned_word(ct_coll coll)
-{
-	return tuned[coll].word;
-}
-
-const char *const *ct_mpi_algo_names(ct_coll coll)
-{
-	return tuned[coll].names != NULL ? tuned[coll].names : no_names;
-}
-
 /* ---- knobs ---------------------------------------------------------------------------------- */
 
 /* The segmented ring has no unsegmented form: with segment 0 the library runs the plain ring. */

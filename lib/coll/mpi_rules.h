@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is known of Open MPI's collectives without calling it: names, knobs and the cases in which
+/* What is known of Open MPI's collectives without calling it: knobs and the cases in which
  * coll/tuned quietly runs another algorithm than the one that was forced. Pure; no MPI header. */
 #ifndef CT_COLL_MPI_RULES_H
 #define CT_COLL_MPI_RULES_H
 
 #include "coll.h"
-
-/* The word for COLL in the names coll_tuned_<word>_algorithm; NULL for point-to-point. */
-const char *ct_mpi_tuned_word(ct_coll coll);
-
-/* Names of COLL's algorithms 1, 2, … in Open MPI 4.1 (coll_tuned_<coll>_decision.c), ended by
- * NULL: used when the library does not tell them itself. An empty list for point-to-point. */
-const char *const *ct_mpi_algo_names(ct_coll coll);
 
 /* The knobs of one algorithm; CVARS[i] ends the name coll_tuned_<word>_algorithm_<cvar> of knob i. */
 struct ct_mpi_knobs {

@@ -6,14 +6,16 @@ unit_tests += tests/unit/test_mpi_rules
 tests_unit_test_mpi_rules_SOURCES = tests/unit/test_mpi_rules.c \
 	lib/coll/mpi_rules.c lib/coll/mpi_rules.h
 
-mpirun_tests += tests/mpirun/mpi_boot.t tests/mpirun/mpi_pingpong.t tests/mpirun/mpi_row.t
+mpirun_tests += tests/mpirun/mpi_boot.t tests/mpirun/mpi_pingpong.t tests/mpirun/mpi_row.t \
+	tests/mpirun/export_run.t
 
 # whichalgo.c is compiled by the test that preloads it.
 EXTRA_DIST += tests/mpirun/whichalgo.c scripts/agree-mpi scripts/bench-peers \
 	scripts/peers.py
 
 if WITH_MPI
-check_PROGRAMS += tests/mpirun/mpi_boot tests/mpirun/mpi_row tests/mpirun/pingpong
+check_PROGRAMS += tests/mpirun/mpi_boot tests/mpirun/mpi_row tests/mpirun/pingpong \
+	tests/mpirun/rules_run
 
 # Linked as a program of a user would be.
 tests_mpirun_mpi_boot_SOURCES = tests/mpirun/mpi_boot.c $(keep_open)
@@ -29,4 +31,7 @@ EXTRA_tests_mpirun_mpi_row_DEPENDENCIES = libcolltune-core.la
 tests_mpirun_pingpong_SOURCES = tests/mpirun/pingpong.c $(keep_open)
 tests_mpirun_pingpong_CPPFLAGS = $(MPI_CFLAGS)
 tests_mpirun_pingpong_LDADD = $(MPI_LIBS)
+tests_mpirun_rules_run_SOURCES = tests/mpirun/rules_run.c $(keep_open)
+tests_mpirun_rules_run_CPPFLAGS = $(MPI_CFLAGS)
+tests_mpirun_rules_run_LDADD = $(MPI_LIBS) -ldl
 endif

@@ -31,13 +31,13 @@ static void test_library_words(void **state)
 static void test_names(void **state)
 {
 	(void)state;
-	assert_string_equal(ct_mpi_algo_names(CT_ALLREDUCE)[4 - 1], "ring");
-	assert_string_equal(ct_mpi_algo_names(CT_BROADCAST)[6 - 1], "binomial");
-	assert_string_equal(ct_mpi_algo_names(CT_BARRIER)[6 - 1], "tree");
-	assert_string_equal(ct_mpi_algo_names(CT_REDUCE_SCATTER)[4 - 1], "butterfly");
-	assert_string_equal(ct_mpi_tuned_word(CT_REDUCE_SCATTER), "reduce_scatter_block");
-	assert_null(ct_mpi_algo_names(CT_P2P_LATENCY)[0]);
-	assert_null(ct_mpi_tuned_word(CT_P2P_DUPLEX));
+	assert_string_equal(ct_openmpi_algos(CT_ALLREDUCE)[4 - 1], "ring");
+	assert_string_equal(ct_openmpi_algos(CT_BROADCAST)[6 - 1], "binomial");
+	assert_string_equal(ct_openmpi_algos(CT_BARRIER)[6 - 1], "tree");
+	assert_string_equal(ct_openmpi_algos(CT_REDUCE_SCATTER)[4 - 1], "butterfly");
+	assert_string_equal(ct_openmpi_word(CT_REDUCE_SCATTER), "reduce_scatter_block");
+	assert_null(ct_openmpi_algos(CT_P2P_LATENCY)[0]);
+	assert_null(ct_openmpi_word(CT_P2P_DUPLEX));
 }
 
 static void test_knobs(void **state)

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* colltune export RULES --to WHAT: what was found best as the settings file of another library. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "cli.h"
+#include "tune/tune.h"
+
+enum { NAMES = 32, MODE = 0644 };
+
+struct export_settings {
+	char *to, *output, *rules_path;
+};
+
+#define AT(field) offsetof(struct export_settings, field)
+static const struct ct_option own_options[] = {
+	{ "to", 0, CT_OPT_TEXT, AT(to), NULL, 0, 0, NULL, "WHAT",
+		"openmpi, openmpi-json, openmpi-params, nccl, nccl-csv, nccl-conf, ucc, ucx or env" },
+	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "FILE",
+		"write there instead of to standard output" },
+	{ "rules-path", 0, CT_OPT_TEXT, AT(rules_path), NULL, 0, 0, NULL, "FILE",
+		"openmpi-params, env: where the file they point to lies on the nodes" },
+	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
+};
+#undef AT
+
+const struct ct_option *const ct_export_options[] = { own_options, NULL };
+
+static const struct ct_cli cli = {
+	.command = "export",
+	.args = "RULES",
+	.text = "Write the settings of a rules file (colltune-rules/1) as the settings file of another "
+		"library. A rule that the other format cannot say is left out and named on standard "
+		"error. Without --to: what can be written, and how it is put into effect.",
+	.lists = ct_export_options,
+	.min_words = 0,
+	.max_words = 1,
+};
+
+static void list_all(void)
+{
+	for (const struct ct_exporter *e = ct_exporters(); e->name != NULL; e++)
+		printf("%-15s %s\n%15s %s\n", e->name, e->summary, "", e->use);
+}
+
+static ct_status find(const char *name, const struct ct_exporter **found)
+{
+	const char *names[NAMES] = { NULL };
+	char hint[256];
+	size_t n = 0;
+
+	for (const struct ct_exporter *e = ct_exporters(); e->name != NULL && n < NAMES - 1; e++) {
+		if (strcmp(e->name, name) == 0) {
+			*found = e;
+			return CT_OK;
+		}
+		names[n++] = e->name;
+	}
+	return ct_fail(CT_INVALID, "--to %s: no such file can be written%s", name,
+		ct_name_hint(name, names, hint));
+}
+
+static ct_status put(const struct export_settings *s, const struct ct_export *out)
+{
+	if (s->output != NULL)
+		return ct_file_save(s->output, out->text.text, out->text.used, MODE);
+	if (fwrite(out->text.text, 1, out->text.used, stdout) != out->text.used || fflush(stdout) != 0)
+		return ct_fail(CT_IO, "standard output cannot be written");
+	return CT_OK;
+}
+
+static ct_status write_out(const struct export_settings *s, const struct ct_exporter *to,
+	const char *rules_name)
+{
+	struct ct_export_in in = { .rules_path = s->rules_path };
+	struct ct_rules *rules = NULL;
+	struct ct_export out = { 0 };
+	ct_status status = ct_rules_load(rules_name, &rules);
+
+	in.rules = rules;
+	if (status == CT_OK)
+		status = ct_export_write(to, &in, &out);
+	for (size_t i = 0; i < out.nremarks; i++)
+		fprintf(stderr, "colltune export: %s\n", out.remarks[i].text);
+	if (status == CT_OK && out.written == 0)
+		status = ct_fail(CT_INVALID, "%s: none of its rules can be written as %s", rules_name,
+			to->name);
+	if (status == CT_OK)
+		status = put(s, &out);
+	if (status == CT_OK && s->output != NULL)
+		fprintf(stderr, "colltune export: %u rules to %s; to use it: %s\n", out.written, s->output,
+			to->use);
+	ct_export_free(&out);
+	ct_rules_free(rules);
+	return status;
+}
+
+int ct_export_main(int argc, char **argv)
+{
+	struct export_settings s = { NULL, NULL, NULL };
+	const struct ct_exporter *to = NULL;
+	const char *words[1] = { NULL };
+	enum ct_cli_result parsed = ct_cli_parse(&cli, argc, argv, &s, words);
+	ct_status status = CT_OK;
+
+	if (parsed == CT_CLI_DONE)
+		return CT_EXIT_PASS;
+	if (parsed == CT_CLI_USAGE) {
+		ct_options_free(ct_export_options, &s);
+		return CT_EXIT_USAGE;
+	}
+	if (s.to == NULL && words[0] == NULL)
+		list_all();
+	else if (s.to == NULL || words[0] == NULL)
+		status = ct_fail(CT_INVALID, s.to == NULL ? "needs --to WHAT; colltune export lists what "
+			"can be written" : "needs a rules file");
+	else
+		status = find(s.to, &to);
+	if (status == CT_OK && to != NULL)
+		status = write_out(&s, to, words[0]);
+	if (status != CT_OK)
+		ct_cli_complain("export", ct_why());
+	ct_options_free(ct_export_options, &s);
+	return ct_exit_of(status);
+}

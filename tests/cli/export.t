@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# colltune export: the text of each file, what is left out, bad input. That Open MPI does what its file
+# says is shown by tests/mpirun/export_run.t.
+. "$CT_SRCDIR/tests/tap.sh"
+rules=$CT_SRCDIR/tests/fixtures/rules-export.json
+# body: without the lines that name version and hash
+body() { sed '/^#/d' <<< "$out"; }
+
+run "$COLLTUNE" export "$rules" --to openmpi
+is "openmpi: exit status" "$status" 0
+awk '{ sub(/ *#.*/, ""); print }' <<< "$out" > "$tmp/numbers"
+is "openmpi: numbers only, none with a leading zero" \
+	"$(grep -cE '[^0-9 ]|(^| )0[0-9]' "$tmp/numbers")" 0
+is "openmpi: all-reduce" "$(awk '$1 == 2 && $2 == 3 && NF == 2 { on = 1 }
+	on && $1 == 3 && NF == 2 && $2 == 3 { exit } on { print $1, $2, $3, $4 }' "$tmp/numbers" |
+	tr -s ' \n' ' ')" \
+	"2 3 0 1 0 0 0 0 4 4 0 3 0 0 1024 0 0 0 4096 4 0 0 65536 5 0 16384 5 1 0 0 0 0 "
+like "openmpi: limited requests are left out" "$err" \
+	'/rules/5: alltoall 32768 to 65535 bytes: left out: the classic format'
+like "openmpi: rules by type are left out" "$err" '/rules/11: .*no element type'
+is "openmpi: the count of collectives" "$(grep -cE '^4$' "$tmp/numbers")" 1
+
+run "$COLLTUNE" export "$rules" --to openmpi-json
+is "openmpi-json: exit status" "$status" 0
+is "openmpi-json: read back" "$(python3 -c '
+import json, sys
+f = json.load(sys.stdin)
+a = f["collectives"]["alltoall"][0]
+print(f["rule_file_version"], f["module"], sorted(f["collectives"]), a["comm_size_min"],
+      a["comm_size_max"], [(r["msg_size_min"], r["msg_size_max"], r["alg"], r.get("reqs")) for r in a["rules"]],
+      f["collectives"]["bcast"][0]["rules"][-1])' <<< "$out")" \
+	"3 tuned ['allgather', 'allreduce', 'alltoall', 'bcast'] 4 4 [(0, 2047, 'modified_bruck', None), (2048, 32767, 'pairwise', None), (32768, 65535, 'linear_sync', 4)] {'msg_size_min': 131072, 'alg': 'chain', 'faninout': 2, 'seg_size': 16384, 'msg_size_max': 'inf'}"
+
+run "$COLLTUNE" export "$rules" --to openmpi-params --rules-path /etc/rules.conf
+is "openmpi-params" "$(body)" "coll_tuned_use_dynamic_rules = 1
+coll_tuned_dynamic_rules_filename = /etc/rules.conf"
+run "$COLLTUNE" export "$rules" --to openmpi-params
+is "openmpi-params without the path: exit status" "$status" 2
+
+ok "nccl: written" "$COLLTUNE" export "$rules" --to nccl -o "$tmp/nccl.json"
+is "nccl: our own schema, its rules only" "$(python3 -c '
+import json, sys
+import jsonschema
+f = json.load(open(sys.argv[1]))
+jsonschema.validate(f, json.load(open(sys.argv[2])))
+print(len(f["rules"]), f["scope"]["libs"], [r["set"].get("channels") for r in f["rules"]])' \
+	"$tmp/nccl.json" "$CT_SRCDIR/results/rules.schema.json")" "3 {'nccl': '2.28'} [2, None, 8]"
+run "$COLLTUNE" export "$rules" --to nccl-csv
+is "nccl-csv: lines; never without a channel count" "$(body)" \
+	"allreduce,0,65535,tree,ll,2,1,4
+reducescatter,65536,1048576,pat,simple,8,1,4"
+like "nccl-csv: what it would do with -1 is said" "$err" 'allgather .*would use one'
+run "$COLLTUNE" export "$rules" --to nccl-conf
+is "nccl-conf" "$(body)" "NCCL_TUNER_PLUGIN=libnccl-tuner-colltune.so"
+
+run "$COLLTUNE" export "$rules" --to ucc
+is "ucc" "$(body)" "export UCC_TL_UCP_TUNE='allreduce:0-4095:host:[4-4]:inf:@knomial#bcast:4096-inf:host:[4-4]:inf:@0'"
+run "$COLLTUNE" export "$rules" --to ucx
+is "ucx" "$(body)" "UCX_RNDV_THRESH=8192
+UCX_TLS=rc_verbs.self"
+run "$COLLTUNE" export "$rules" --to env --rules-path /etc/r.json
+is "env" "$(body)" "export NCCL_TUNER_PLUGIN=libnccl-tuner-colltune.so
+export COLLTUNE_RULES='/etc/r.json'
+export UCX_RNDV_THRESH=8192
+export UCX_TLS=rc_verbs.self"
+run "$COLLTUNE" export "$rules" --to env --rules-path "/etc/r'.json"
+is "env: a path that would end the quotes is refused" "$status" 2
+
+run "$COLLTUNE" export
+is "without arguments: the list" "$status $(grep -c . <<< "$out")" "0 18"
+# bad NAME TEXT ARGUMENT…
+bad() {
+	local name=$1 text=$2
+	shift 2
+	run "$COLLTUNE" export "$@"
+	is "$name: exit status, lines" "$status $(grep -c . <<< "$err") $(grep -c . <<< "$out")" "2 1 0"
+	like "$name: message" "$err" "$text"
+}
+bad "an unknown kind" 'did you mean "openmpi"\?' "$rules" --to openmpy
+bad "no kind" 'needs --to' "$rules"
+bad "no rules" 'needs a rules file' --to ucx
+echo '{' > "$tmp/broken.json"
+bad "a broken file" 'broken.json' "$tmp/broken.json" --to ucx
+bad "nothing of that backend" 'none for backend ucx' "$CT_SRCDIR/tests/fixtures/rules.json" --to ucx
+run "$COLLTUNE" export "$tmp/none.json" --to ucx
+is "no such file: exit status" "$status" 3
+tap_done
