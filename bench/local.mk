@@ -6,3 +6,11 @@ colltune_SOURCES += bench/bench.h bench/main.c bench/cli.h bench/cli.c bench/job
 	bench/list.c bench/view.c bench/compare.h bench/compare.c bench/export.c bench/versus.h bench/versus.c
 # Files for others, through libxml2.
 colltune_SOURCES += bench/xml.h bench/xml.c bench/picture.h bench/nccl.c bench/draw.c
+# The fabric: the InfiniBand reader needs libibnetdisc.
+colltune_SOURCES += bench/fabric.h bench/fabric.c
+if WITH_IBNETDISC
+colltune_SOURCES += bench/fabric_ib.c
+else
+colltune_SOURCES += bench/fabric_none.c
+endif
+EXTRA_DIST += bench/fabric_ib.c bench/fabric_none.c

@@ -7,6 +7,7 @@
 
 #include "bench.h"
 #include "cli.h"
+#include "fabric.h"
 #include "job.h"
 #include "picture.h"
 
@@ -15,6 +16,8 @@ enum { CPUS_TEXT = 128 };
 struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	char *save, *load, *sysroot, *diff, *nccl_xml, *draw, *xml;
+	char *ca;
+	bool fabric, cables, json;
 	bool identify, matrix;
 };
 
@@ -36,6 +39,15 @@ static const struct ct_option own_options[] = {
 		"else" },
 	{ "draw", 0, CT_OPT_TEXT, AT(draw), NULL, 0, 0, NULL, "FILE.svg",
 		"draw the node: boxes nested as the hardware is, links below their best in red" },
+	{ "fabric", 0, CT_OPT_FLAG, AT(fabric), NULL, 0, 0, NULL, NULL,
+		"map the network instead: hosts, switches, cables; --save, --load and --draw are then "
+		"its own" },
+	{ "ca", 0, CT_OPT_TEXT, AT(ca), NULL, 0, 0, NULL, "NAME[:PORT]",
+		"--fabric: the InfiniBand adapter to read it through; default the first that is up" },
+	{ "cables", 0, CT_OPT_FLAG, AT(cables), NULL, 0, 0, NULL, NULL,
+		"--fabric: read hosts, switches and cables only, no error counters and no routes" },
+	{ "json", 0, CT_OPT_FLAG, AT(json), NULL, 0, 0, NULL, NULL,
+		"--fabric: print it as JSON instead of text" },
 	{ "identify", 0, CT_OPT_FLAG, AT(identify), NULL, 0, 0, NULL, NULL,
 		"--save and --xml keep serial numbers and addresses" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -230,6 +242,32 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 	return status;
 }
 
+/* What belongs to the node has no meaning with --fabric, and the other way round. */
+static ct_status check_fabric(const struct topo_settings *s)
+{
+	if (s->fabric && (s->matrix || s->sysroot != NULL || s->diff != NULL ||
+	    s->nccl_xml != NULL || s->xml != NULL))
+		return ct_fail(CT_INVALID, "--fabric goes without --matrix, --sysroot, --diff, "
+			"--nccl-xml and --xml");
+	if (!s->fabric && (s->ca != NULL || s->json || s->cables))
+		return ct_fail(CT_INVALID, "--ca, --cables and --json need --fabric");
+	return CT_OK;
+}
+
+static ct_status run_fabric(struct ct_rank *rank, void *arg, int *exit_code)
+{
+	const struct topo_settings *s = arg;
+	struct ct_fabric_settings settings = { .load = s->load, .save = s->save, .draw = s->draw,
+		.ca = s->ca, .identify = s->identify, .json = s->json, .cables = s->cables,
+		.timeout = s->job.timeout };
+	ct_status status = CT_OK;
+
+	*exit_code = CT_EXIT_PASS;
+	if (rank->world.rank == 0)
+		status = ct_fabric_command(&settings, exit_code);
+	return ct_session_agree(rank->session, status);
+}
+
 int ct_topo_main(int argc, char **argv)
 {
 	struct topo_settings settings = { 0 };
@@ -242,7 +280,13 @@ int ct_topo_main(int argc, char **argv)
 		code = CT_EXIT_USAGE;
 		break;
 	case CT_CLI_RUN:
-		code = ct_job_run("topo", &settings.job, false, run_rank, &settings);
+		if (check_fabric(&settings) != CT_OK) {
+			ct_cli_complain("topo", ct_why());
+			code = CT_EXIT_USAGE;
+			break;
+		}
+		code = ct_job_run("topo", &settings.job, false,
+			settings.fabric ? run_fabric : run_rank, &settings);
 		break;
 	}
 	ct_options_free(ct_topo_options, &settings);

@@ -24,6 +24,7 @@ include tests/unit/bench.mk
 include tests/unit/mpi.mk
 include tests/fake/local.mk
 include tests/unit/plugin.mk
+include tests/fabric/local.mk
 
 AM_CPPFLAGS += -DCT_TEST_SRCDIR='"$(abs_top_srcdir)"'
 # For MPI programs that do not link the archive: $(keep_open) among their sources.

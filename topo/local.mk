@@ -7,6 +7,9 @@ core_sources += \
 	topo/counters.c topo/counters.h \
 	topo/devices.c \
 	topo/diff.c \
+	topo/fabric.c topo/fabric.h \
+	topo/fabric_file.c \
+	topo/fabric_text.c \
 	topo/file.c \
 	topo/hash.c \
 	topo/hide.c \

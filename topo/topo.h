@@ -340,4 +340,6 @@ struct ct_cpu {
 };
 void ct_machine_cpu(const struct ct_machine *machine, struct ct_cpu *cpu);
 
+#include "fabric.h"
+
 #endif

@@ -91,6 +91,23 @@ AS_IF([test "x$with_verbs" != xno], [PKG_CHECK_MODULES([IBVERBS], [libibverbs >=
 AS_CASE([$with_verbs,$ct_verbs_why], [yes,no*], [AC_MSG_ERROR([verbs: $ct_verbs_why])])
 AM_CONDITIONAL([WITH_VERBS], [AS_CASE([$ct_verbs_why], [yes*], [true], [false])])])
 
+# CT_WITH_IBNETDISC
+# --with-ibnetdisc: InfiniBand fabrics in the command; the library never links it.
+AC_DEFUN([CT_WITH_IBNETDISC], [
+AC_ARG_WITH([ibnetdisc],
+	[AS_HELP_STRING([--with-ibnetdisc=auto|yes|no],
+		[read InfiniBand fabrics, needs libibnetdisc, libibmad, libibumad [auto]])],
+	[], [with_ibnetdisc=auto])
+ct_ibnetdisc_why="no: --without-ibnetdisc"
+AS_IF([test "x$with_ibnetdisc" != xno],
+	[PKG_CHECK_MODULES([IBNETDISC], [libibnetdisc >= 5 libibmad >= 5 libibumad >= 3],
+	[ct_ibnetdisc_why="yes, libibnetdisc `$PKG_CONFIG --modversion libibnetdisc`"],
+	[ct_ibnetdisc_why="no: pkg-config finds no libibnetdisc, libibmad and libibumad"])])
+AS_CASE([$with_ibnetdisc,$ct_ibnetdisc_why], [yes,no*],
+	[AC_MSG_ERROR([ibnetdisc: $ct_ibnetdisc_why])])
+AM_CONDITIONAL([WITH_IBNETDISC],
+	[AS_CASE([$ct_ibnetdisc_why], [yes*], [true], [false])])])
+
 # CT_WITH_CMOCKA
 # --with-cmocka: only the C tests need it. "make check" without it runs the shell tests alone.
 AC_DEFUN([CT_WITH_CMOCKA], [

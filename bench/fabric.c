@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* colltune topo --fabric. */
+#include "fabric.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+/* "mlx5_0:1" into the adapter and its port, 0 when none is given. */
+static ct_status split_ca(const char *text, char *name, size_t room, int *port)
+{
+	const char *colon = strchr(text, ':');
+	int64_t number = 0;
+
+	*port = 0;
+	if (colon != NULL && ct_int_parse(colon + 1, 1, 254, &number) != CT_OK)
+		return ct_fail(CT_INVALID, "--ca %s: wanted is ADAPTER or ADAPTER:PORT", text);
+	*port = (int)number;
+	snprintf(name, room, "%.*s", colon != NULL ? (int)(colon - text) : (int)strlen(text), text);
+	return CT_OK;
+}
+
+static ct_status read_fabric(const struct ct_fabric_settings *s, struct ct_fabric *fabric)
+{
+	char ca[64] = "";
+	int port = 0;
+	ct_status status = CT_OK;
+
+	if (s->load != NULL)
+		return ct_fabric_load(s->load, fabric);
+	if (s->ca != NULL)
+		status = split_ca(s->ca, ca, sizeof(ca), &port);
+	if (status == CT_OK)
+		status = ct_fabric_ib_read(s->ca != NULL ? ca : NULL, port, s->cables,
+			ct_deadline_in(s->timeout), fabric);
+	return status;
+}
+
+static ct_status save_fabric(const struct ct_fabric_settings *s, const struct ct_fabric *fabric,
+	struct ct_buf *notes)
+{
+	json_t *json = NULL;
+	ct_status status = CT_OK;
+
+	if (s->save == NULL && !s->json)
+		return CT_OK;
+	status = ct_fabric_json(fabric, s->identify, &json);
+	if (status == CT_OK && s->save != NULL) {
+		status = ct_json_save(json, s->save, 0600);
+		ct_buf_add(notes, "saved: %s\n", s->save);
+	}
+	if (status == CT_OK && s->json && json_dumpf(json, stdout, JSON_COMPACT) != 0)
+		status = ct_fail(CT_IO, "standard output: cannot write");
+	if (status == CT_OK && s->json)
+		printf("\n");
+	json_decref(json);
+	return status;
+}
+
+static ct_status show_fabric(const struct ct_fabric_settings *s, const struct ct_fabric *fabric,
+	int *exit_code)
+{
+	struct ct_buf text = ct_buf_make(16 << 20), notes = ct_buf_make(1 << 16);
+	ct_status status = save_fabric(s, fabric, &notes);
+
+	if (status == CT_OK)
+		status = ct_fabric_text(fabric, &text);
+	if (status == CT_OK)
+		status = ct_buf_status(&notes);
+	if (status == CT_OK && !s->json)
+		printf("%s%s", text.text, notes.text != NULL ? notes.text : "");
+	if (status == CT_OK && fabric->partial[0] != '\0')
+		*exit_code = CT_EXIT_INCONCLUSIVE;
+	ct_buf_free(&notes);
+	ct_buf_free(&text);
+	return status;
+}
+
+ct_status ct_fabric_command(const struct ct_fabric_settings *settings, int *exit_code)
+{
+	struct ct_fabric fabric = { .nnodes = 0 };
+	ct_status status = read_fabric(settings, &fabric);
+
+	if (status == CT_OK)
+		status = show_fabric(settings, &fabric, exit_code);
+	ct_fabric_free(&fabric);
+	return status;
+}

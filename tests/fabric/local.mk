@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Fabrics simulated by ibsim. Its library is preloaded, which a sanitizer's must be before: these
+# tests are not for those builds, tests/unit/test_topo_fabric.c is.
+EXTRA_DIST += tests/fabric/fattree tests/fabric/ibsim.sh
+if WITH_IBNETDISC
+if !SANITIZE
+shell_tests += tests/fabric/count.t
+endif
+endif
+EXTRA_DIST += tests/fabric/count.t
