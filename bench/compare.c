@@ -174,9 +174,18 @@ static void add_crossover(void *arg, const struct ct_compared *from, const struc
 		   ct_size_text(to->side[CT_SIDE_A]->key.bytes, high));
 }
 
+static void add_ports_used(const struct ct_compared *p, struct ct_buf *out)
+{
+	const struct ct_port_counts *a = &p->side[CT_SIDE_A]->ports, *b = &p->side[CT_SIDE_B]->ports;
+
+	if (a->known && b->known && (a->used != b->used || a->active != b->active))
+		ct_buf_add(out, "# RDMA ports used: A %u of %u active, B %u of %u\n", a->used,
+			   a->active, b->used, b->active);
+}
+
 static void add_block(const struct ct_comparison *c, size_t first, size_t end, struct ct_buf *out)
 {
-	struct ct_buf counters = ct_buf_make(4096);
+	struct ct_buf counters = ct_buf_make(4096), network = ct_buf_make(16384);
 	const struct ct_compared *p = &c->points[first];
 	bool expected = false;
 	char title[400];
@@ -196,6 +205,11 @@ static void add_block(const struct ct_comparison *c, size_t first, size_t end, s
 	if (counters.used > 0)
 		ct_buf_add(out, "# counters per 1000 operations: %s\n", counters.text);
 	ct_buf_free(&counters);
+	ct_comparison_network(c, first, &network);
+	if (network.used > 0)
+		ct_buf_add(out, "# RDMA ports per 1000 operations: %s\n", network.text);
+	ct_buf_free(&network);
+	add_ports_used(p, out);
 }
 
 /* Consecutive sizes of one candidate in one line. */
@@ -285,7 +299,7 @@ static json_t *side_record(const struct ct_compare_side *s)
 	char name[96];
 
 	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
+		"{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o}",
 		"candidate", ct_candidate_text(&s->series.candidate, name), "rounds",
 		(json_int_t)s->series.rounds, "median_ns", (json_int_t)s->median_ns, "low_ns",
 		(json_int_t)s->low_ns, "high_ns", (json_int_t)s->high_ns, "expected_ns",
@@ -295,7 +309,8 @@ static json_t *side_record(const struct ct_compare_side *s)
 		"rx_bytes", (json_int_t)n->rx_bytes, "tx_bytes", (json_int_t)n->tx_bytes,
 		"retransmits", (json_int_t)n->retransmits, "switches", (json_int_t)n->switches,
 		"forced_switches", (json_int_t)n->forced_switches, "page_faults",
-		(json_int_t)n->page_faults);
+		(json_int_t)n->page_faults, "ports",
+		s->ports.known ? ct_port_counts_record(&s->ports) : json_null());
 }
 
 static json_t *key_record(const struct ct_compare_key *k)
@@ -336,6 +351,25 @@ static json_t *alone_record(const struct ct_compare_alone *a)
 	return NULL;
 }
 
+/* Of one block: the events for each operation of both sides, null where one cannot tell. */
+static json_t *loss_record(const struct ct_comparison *c, const struct ct_compare_loss *l)
+{
+	static const char *const sides[] = { "a", "b" };
+	json_t *record = key_record(&c->points[l->first].side[CT_SIDE_A]->key);
+
+	json_object_del(record, "bytes");
+	if (json_object_update_new(
+		    record, json_pack("{s:o, s:o, s:o, s:o}", "a_rate",
+				      l->told ? real(l->rate[CT_SIDE_A]) : json_null(), "b_rate",
+				      l->told ? real(l->rate[CT_SIDE_B]) : json_null(), "p",
+				      real(l->p), "side",
+				      l->side < 0 ? json_null() : json_string(sides[l->side]))) ==
+	    0)
+		return record;
+	json_decref(record);
+	return NULL;
+}
+
 static json_t *source_record(const struct ct_compare_in *in)
 {
 	char clean[512];
@@ -347,18 +381,20 @@ static json_t *source_record(const struct ct_compare_in *in)
 static ct_status save(const struct ct_comparison *c, const char *verdict, const char *path)
 {
 	static const char *const ends[] = { "worse", "open", "good" };
-	json_t *points = json_array(), *alone = json_array(), *all;
-	bool good = points != NULL && alone != NULL;
+	json_t *points = json_array(), *alone = json_array(), *losses = json_array(), *all;
+	bool good = points != NULL && alone != NULL && losses != NULL;
 	ct_status status = CT_NOMEM;
 
 	for (size_t i = 0; i < c->npoints && good; i++)
 		good = json_array_append_new(points, point_record(&c->points[i])) == 0;
 	for (size_t i = 0; i < c->nalone && good; i++)
 		good = json_array_append_new(alone, alone_record(&c->alone[i])) == 0;
-	all = json_pack("{s:s, s:o, s:o, s:O, s:O, s:O, s:s, s:s}", "schema", "colltune-compare/1",
+	for (size_t i = 0; i < c->nlosses && good; i++)
+		good = json_array_append_new(losses, loss_record(c, &c->losses[i])) == 0;
+	all = json_pack("{s:s, s:o, s:o, s:O, s:O, s:O, s:O, s:s, s:s}", "schema", "colltune-compare/1",
 			"a", source_record(&c->in[CT_SIDE_A]), "b",
 			source_record(&c->in[CT_SIDE_B]), "warnings", c->warnings, "points", points,
-			"alone", alone, "end", ends[ct_comparison_end(c)], "verdict", verdict);
+			"alone", alone, "losses", losses, "end", ends[ct_comparison_end(c)], "verdict", verdict);
 	if (good && all != NULL)
 		status = ct_json_save(all, path, 0644);
 	else
@@ -366,6 +402,7 @@ static ct_status save(const struct ct_comparison *c, const char *verdict, const 
 	json_decref(all);
 	json_decref(points);
 	json_decref(alone);
+	json_decref(losses);
 	return status;
 }
 

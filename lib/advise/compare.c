@@ -243,6 +243,8 @@ ct_status ct_comparison_make(const struct ct_compare_in in[CT_SIDES],
 	if (status == CT_OK)
 		status = judge(&c);
 	if (status == CT_OK)
+		status = ct_compare_losses(&c);
+	if (status == CT_OK)
 		status = ct_compare_differ(&c);
 	if (status == CT_OK)
 		*comparison = c;
@@ -259,6 +261,7 @@ void ct_comparison_free(struct ct_comparison *c)
 	}
 	ct_free(c->points);
 	ct_free(c->alone);
+	ct_free(c->losses);
 	json_decref(c->warnings);
 	*c = (struct ct_comparison){ .warnings = NULL };
 }

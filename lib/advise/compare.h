@@ -39,7 +39,11 @@ struct ct_compare_side {
 	uint64_t expected_ns;		/* median over the rounds that have one */
 	double efficiency;		/* expected / measured */
 	struct ct_counters counters;	/* summed over rounds */
+	struct ct_port_counts ports;	/* the same; active and used: of the last round */
 	uint64_t operations;		/* what they belong to: timed operations */
+	bool again_told;		/* each round says what was sent again: */
+	const double *round_again;	/* events, one for each round */
+	const double *round_operations;
 	bool oversubscribed, unchecked; /* in some round */
 	const char *library, *path;
 };
@@ -59,15 +63,28 @@ struct ct_compare_alone {
 	const struct ct_compare_side *point;
 };
 
+/* What the sides of one block had to send again: events of RDMA ports' retransmission counters and
+ * TCP's segments, of all points of the block. */
+struct ct_compare_loss {
+	size_t first;	       /* the block's first point */
+	bool told;	       /* both sides expose such counters */
+	uint32_t rounds;       /* the fewer of both */
+	double count[CT_SIDES], rate[CT_SIDES]; /* rate: events for each operation */
+	double p;	       /* Mann-Whitney over rounds, Holm's correction over blocks */
+	int side;	       /* that sends again significantly more; -1 = neither */
+};
+
 struct ct_comparison {
 	struct ct_compare_in in[CT_SIDES];
 	struct ct_compare_side *sides[CT_SIDES]; /* in the order of keys, candidate, size */
 	size_t nsides[CT_SIDES];
-	double *rounds[CT_SIDES];   /* storage of the series */
+	double *rounds[CT_SIDES];   /* storage of the series: times, events, operations */
 	struct ct_compared *points; /* in the order of keys: sizes of one block follow each other */
 	size_t npoints;
 	struct ct_compare_alone *alone;
 	size_t nalone;
+	struct ct_compare_loss *losses; /* one for each block */
+	size_t nlosses;
 	json_t *warnings; /* array of texts: in what A and B differ besides */
 	bool rivals; /* set by the caller: neither is the baseline, so the verdict's last word names
 			 who wins where, not whether B is a regression */
@@ -125,6 +142,14 @@ void ct_comparison_crossovers(const struct ct_comparison *c, size_t first,
 /* Counters of the block that begins at FIRST which differ notably: more than twofold per operation,
  * and at least 10 on the higher side. One line of text for OUT, or nothing. */
 void ct_comparison_counters(const struct ct_comparison *c, size_t first, struct ct_buf *out);
+
+/* Counters of the ports in the block that begins at FIRST, for 1000 operations, that are not 0 on both
+ * sides; traffic is left out. "seq_naks A 0, B 12.3; …", or nothing. */
+void ct_comparison_network(const struct ct_comparison *c, size_t first, struct ct_buf *out);
+
+/* The sentence that names the block's lossy side with its figures, or says that there is none;
+ * nothing where a side exposes no such counter. */
+void ct_comparison_loss(const struct ct_comparison *c, size_t first, struct ct_buf *out);
 
 /* One paragraph: which is faster, slower, the same over which sizes, and what is not resolved. */
 void ct_comparison_verdict(const struct ct_comparison *c, struct ct_buf *out);

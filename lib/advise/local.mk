@@ -6,6 +6,7 @@ core_sources += \
 	lib/advise/differ.c \
 	lib/advise/duel.c \
 	lib/advise/host.c \
+	lib/advise/network.c \
 	lib/advise/results.c \
 	lib/advise/rules.h \
 	lib/advise/sides.c lib/advise/sides.h \

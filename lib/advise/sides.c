@@ -107,6 +107,14 @@ static void add_counters(struct ct_counters *sum, const struct ct_counters *c)
 	sum->page_faults += c->page_faults;
 }
 
+static void add_ports(struct ct_port_counts *sum, const struct ct_port_counts *p)
+{
+	sum->known |= p->known;
+	sum->active = p->active;
+	sum->used = p->used;
+	ct_counts_add(&sum->sum, &p->sum);
+}
+
 static void summarize(struct ct_compare_side *s, const struct entry *last, uint64_t *medians,
 		      uint64_t *expected, size_t nexpected)
 {
@@ -126,14 +134,17 @@ static void summarize(struct ct_compare_side *s, const struct entry *last, uint6
 		s->efficiency = (double)s->expected_ns / (double)s->median_ns;
 }
 
-/* The series of entries FIRST … FIRST + N - 1, all of one candidate and point; ROUND_NS and SCRATCH
- * (2 * N) have room for them. Returns how many a later record of the same round replaced. */
-static size_t fill(const struct entry *first, size_t n, double *round_ns, uint64_t *scratch,
-		   struct ct_compare_side *s)
+/* The series of entries FIRST … FIRST + N - 1, all of one candidate and point; ROUND_NS, what lies
+ * STRIDE and 2 * STRIDE behind it, and SCRATCH (2 * N) have room for them. Returns how many a later record of the same round replaced. */
+static size_t fill(const struct entry *first, size_t n, double *round_ns, size_t stride,
+		   uint64_t *scratch, struct ct_compare_side *s)
 {
+	double *again = round_ns + stride, *operations = again + stride;
 	size_t twice = 0, nexpected = 0;
 
-	*s = (struct ct_compare_side){ .key = first->key, .candidate = first->candidate };
+	*s = (struct ct_compare_side){ .key = first->key,
+				       .candidate = first->candidate,
+				       .again_told = true };
 	for (size_t i = 0; i < n; i++) {
 		const struct ct_result *r = first[i].result;
 
@@ -141,6 +152,8 @@ static size_t fill(const struct entry *first, size_t n, double *round_ns, uint64
 			twice++;
 			continue;
 		}
+		again[s->series.rounds] = (double)ct_compare_again(r);
+		operations[s->series.rounds] = (double)(r->summary.n * r->inner);
 		scratch[s->series.rounds] = r->summary.median;
 		round_ns[s->series.rounds++] = (double)r->summary.median;
 		if (r->expected.known)
@@ -149,7 +162,9 @@ static size_t fill(const struct entry *first, size_t n, double *round_ns, uint64
 		s->unchecked |= r->checked == 0;
 		s->oversubscribed |= r->oversubscribed;
 		s->operations += r->summary.n * r->inner;
+		s->again_told = s->again_told && ct_compare_again_told(r);
 		add_counters(&s->counters, &r->counters);
+		add_ports(&s->ports, &r->ports);
 		s->library = r->library;
 		s->path = r->path;
 	}
@@ -157,6 +172,8 @@ static size_t fill(const struct entry *first, size_t n, double *round_ns, uint64
 	s->series.bytes = first->key.bytes;
 	s->series.candidate = first->result->candidate;
 	s->series.round_ns = round_ns;
+	s->round_again = again;
+	s->round_operations = operations;
 	summarize(s, &first[n - 1], scratch, scratch + n, nexpected);
 	return twice;
 }
@@ -172,7 +189,7 @@ ct_status ct_compare_gather(struct ct_comparison *c, int side, const struct ct_c
 	ct_status status = CT_NOMEM;
 
 	*twice = 0;
-	c->rounds[side] = ct_alloc(room, sizeof(*c->rounds[side]));
+	c->rounds[side] = ct_alloc(3 * room, sizeof(*c->rounds[side]));
 	c->sides[side] = ct_alloc(room, sizeof(*c->sides[side]));
 	if (list == NULL || scratch == NULL || c->rounds[side] == NULL || c->sides[side] == NULL)
 		goto free_scratch;
@@ -184,7 +201,7 @@ ct_status ct_compare_gather(struct ct_comparison *c, int side, const struct ct_c
 	for (size_t i = 0; i < n; i = end) {
 		for (end = i + 1; end < n && same_series(&list[i], &list[end]) == 0; end++)
 			continue;
-		*twice += fill(&list[i], end - i, c->rounds[side] + i, scratch,
+		*twice += fill(&list[i], end - i, c->rounds[side] + i, room, scratch,
 			       &c->sides[side][c->nsides[side]++]);
 	}
 free_scratch:

@@ -24,6 +24,13 @@ ct_status ct_compare_cast_make(const struct ct_records *records, struct ct_compa
 int ct_compare_key_order(const struct ct_compare_key *a, const struct ct_compare_key *b,
 			 bool bytes);
 
+/* What R had to send again, and whether anything could have told so. */
+uint64_t ct_compare_again(const struct ct_result *r);
+bool ct_compare_again_told(const struct ct_result *r);
+
+/* Fills the losses of C, whose points are there. CT_NOMEM. */
+ct_status ct_compare_losses(struct ct_comparison *c);
+
 /* Adds one warning, cleaned. CT_NOMEM. */
 ct_status ct_compare_warn(struct ct_comparison *c, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -256,6 +256,7 @@ static void add_block(const struct ct_comparison *c, size_t first, struct ct_buf
 	}
 	ct_comparison_crossovers(c, first, add_crossover, out);
 	ct_buf_add(out, ". ");
+	ct_comparison_loss(c, first, out);
 }
 
 /* Who wins how often, when neither side is the baseline. */

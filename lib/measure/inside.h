@@ -124,9 +124,7 @@ void ct_port_watch_forget(struct ct_session *session);
 /* Collective: sums over all hosts, in LANE->ports. */
 ct_status ct_port_watch_sum(struct ct_session *session, struct ct_lane *lane);
 
-/* The object /ports of a record; NULL without memory. */
-json_t *ct_port_counts_record(const struct ct_port_counts *ports);
-/* The inverse; *OUT unknown when RECORD has none. CT_INVALID. */
+/* The inverse of ct_port_counts_record(); *OUT unknown when RECORD has none. CT_INVALID. */
 ct_status ct_port_counts_parse(const json_t *record, const char *where, struct ct_port_counts *out);
 
 /* ---- session.c ------------------------------------------------------------------------------- */

@@ -209,6 +209,9 @@ json_t *ct_record_environment(const struct ct_session *session, const char *comm
  * New reference or NULL. */
 json_t *ct_record_point(const struct ct_result *result);
 
+/* The object /ports of such a record; NULL without memory. */
+json_t *ct_port_counts_record(const struct ct_port_counts *ports);
+
 /* The inverse, for resume, compare and view: CT_INVALID names FILE, LINE and the key. */
 ct_status ct_record_parse(const json_t *record, const char *file, uint64_t line,
 	struct ct_result *result);

@@ -559,6 +559,109 @@ static void torture(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, empty, forget)
 
+/* ---- what the network counted --------------------------------------------------------------- */
+
+/* 8 rounds in which the ports of side SIDE saw FIRST, FIRST + STEP, … retries in 20 operations. */
+static void retries(struct set *s, uint64_t first, uint64_t step)
+{
+	series(s, 64, 8, 1000);
+	for (size_t i = 0; i < 8; i++) {
+		struct ct_port_counts *p = &s->list[s->records.n - 8 + i].ports;
+
+		*p = (struct ct_port_counts){ .known = true, .active = 2, .used = 2 };
+		p->sum.exposed = ct_count_bit(CT_COUNT_RETRIES) | ct_count_bit(CT_COUNT_RX_DROPS) |
+				 ct_count_bit(CT_COUNT_DUPLICATE_REQUESTS);
+		p->sum.value[CT_COUNT_RETRIES] = first + i * step;
+		p->sum.value[CT_COUNT_DUPLICATE_REQUESTS] = 9; /* of the same losses */
+	}
+}
+
+static void said(const char *loss, const char *network)
+{
+	struct ct_comparison c;
+	struct ct_buf text = ct_buf_make(4096), list = ct_buf_make(4096);
+
+	compare(&c);
+	ct_comparison_loss(&c, 0, &text);
+	assert_string_equal(text.text != NULL ? text.text : "", loss);
+	ct_comparison_network(&c, 0, &list);
+	assert_string_equal(list.text != NULL ? list.text : "", network);
+	ct_buf_free(&text);
+	ct_buf_free(&list);
+	ct_comparison_free(&c);
+}
+
+/* 4 + 5 + … + 11 = 60 in 160 operations; p: every round of B is above every one of A, which are all
+ * the same: normal approximation with ties, as R's wilcox.test(rep(0, 8), 4:11, exact = FALSE). */
+static void test_lossy_side(void **state)
+{
+	struct ct_comparison c;
+
+	(void)state;
+	retries(&sets[0], 0, 0);
+	retries(&sets[1], 4, 1);
+	compare(&c);
+	assert_int_equal(c.nlosses, 1);
+	assert_int_equal(c.losses[0].side, CT_SIDE_B);
+	assert_true(c.losses[0].rate[CT_SIDE_B] == 60.0 / 160);
+	assert_true(c.losses[0].p < 0.001);
+	ct_comparison_free(&c);
+	sets[1].list[7].ports.sum.value[CT_COUNT_RX_DROPS] = 16;
+	said("B is the lossy side: 375 retransmissions per 1000 operations, A 0 (p = 0.00041 over "
+	     "rounds). ", "rx_drops A 0, B 100; retries A 0, B 375; duplicate_requests A 450, B 450");
+}
+
+static void test_both_lossy(void **state)
+{
+	(void)state;
+	retries(&sets[0], 5, 1);
+	retries(&sets[1], 5, 1);
+	said("Retransmissions per 1000 operations: A 425, B 425 (p = 1, not significant). ",
+	     "retries A 425, B 425; duplicate_requests A 450, B 450");
+}
+
+static void test_neither_lossy(void **state)
+{
+	(void)state;
+	retries(&sets[0], 0, 0);
+	retries(&sets[1], 0, 0);
+	said("Neither side had to send anything again. ", "duplicate_requests A 450, B 450");
+}
+
+/* What one side does not expose is not 0, and nothing follows from it. */
+static void test_not_exposed(void **state)
+{
+	(void)state;
+	series(&sets[0], 64, 8, 1000);
+	retries(&sets[1], 4, 1);
+	said("", "retries A not exposed, B 375; duplicate_requests A not exposed, B 450");
+}
+
+static void test_few_rounds(void **state)
+{
+	(void)state;
+	retries(&sets[0], 0, 0);
+	retries(&sets[1], 4, 1);
+	sets[1].records.n = 3;
+	said("Retransmissions per 1000 operations: A 0, B 250 (too few rounds to compare). ",
+	     "retries A 0, B 250; duplicate_requests A 450, B 450");
+}
+
+/* TCP's own count, which every Linux has. */
+static void test_tcp(void **state)
+{
+	(void)state;
+	for (int side = 0; side < CT_SIDES; side++) {
+		series(&sets[side], 64, 8, 1000);
+		for (size_t i = 0; i < 8; i++) {
+			strcpy(sets[side].list[i].candidate.net, "tcp");
+			sets[side].list[i].counters.retransmits = side == CT_SIDE_A ? 40 + i : i;
+		}
+	}
+	said("A is the lossy side: 2175 retransmissions per 1000 operations, B 175 (p = 0.00016 "
+	     "over rounds). ", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -566,6 +669,12 @@ int main(void)
 		TEST(little_slower), TEST(not_resolved),   TEST(crossovers), TEST(warnings),
 		TEST(candidates),    TEST(one_side_only),  TEST(keys),	     TEST(wrong_data),
 		TEST(twice),	     TEST(counters),	   TEST(expected),   TEST(rivals), TEST(torture),
+		cmocka_unit_test_setup_teardown(test_lossy_side, empty, forget),
+		cmocka_unit_test_setup_teardown(test_both_lossy, empty, forget),
+		cmocka_unit_test_setup_teardown(test_neither_lossy, empty, forget),
+		cmocka_unit_test_setup_teardown(test_not_exposed, empty, forget),
+		cmocka_unit_test_setup_teardown(test_few_rounds, empty, forget),
+		cmocka_unit_test_setup_teardown(test_tcp, empty, forget),
 	};
 
 	return cmocka_run_group_tests_name("advise_compare", tests, NULL, NULL);
