@@ -270,11 +270,13 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 {
 	struct run run = { .rank = rank, .settings = arg };
 	struct ct_accept_report *report = NULL;
-	ct_status status = CT_OK, shown;
+	ct_status status = ct_job_alike(rank, ct_accept_options, arg, NULL), shown;
 
-	if (run.settings->stages != NULL)
-		status = ct_stages_parse(run.settings->stages, &run.stages);
-	status = ct_session_agree(rank->session, status);
+	if (status == CT_OK) {
+		if (run.settings->stages != NULL)
+			status = ct_stages_parse(run.settings->stages, &run.stages);
+		status = ct_session_agree(rank->session, status);
+	}
 	if (status == CT_OK)
 		status = choose_candidates(&run);
 	if (status == CT_OK)

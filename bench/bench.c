@@ -247,8 +247,10 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 {
 	const struct asked *asked = arg;
 	struct run run = { .rank = rank, .settings = asked->settings, .word = asked->word };
-	ct_status status = prepare(&run);
+	ct_status status = ct_job_alike(rank, ct_bench_options, run.settings, run.word);
 
+	if (status == CT_OK)
+		status = prepare(&run);
 	if (status == CT_OK) {
 		if (rank->world.rank == 0) {
 			print_head(&run);

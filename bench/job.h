@@ -62,6 +62,13 @@ typedef ct_status ct_rank_job(struct ct_rank *rank, void *arg, int *exit_code);
 int ct_job_run(const char *command, const struct ct_job_settings *settings, bool mpi,
 	ct_rank_job *job, void *arg);
 
+/* Collective, a command's first step: were all ranks given the same? LISTS and SETTINGS are the
+ * command's own, WORD its argument or NULL. CT_UNSUPPORTED names the first option that differs, the
+ * lowest rank that differs from rank 0, and both values. What may be another on each host (device,
+ * GID, interface, folder of modules) and what only one rank writes (log, progress) is not looked at. */
+ct_status ct_job_alike(struct ct_rank *rank, const struct ct_option *const *lists,
+	const void *settings, const char *word);
+
 /* Collective: --out DIR opened by rank 0 with its environment record, as
  * rank->store. Nothing without --out. */
 ct_status ct_job_store(struct ct_rank *rank, const json_t *environment);

@@ -16,6 +16,7 @@ shell_tests += \
 	tests/golden/golden.t
 mpirun_tests += \
 	tests/mpirun/cli_bench.t \
+	tests/mpirun/alike.t \
 	tests/mpirun/cli_others.t \
 	tests/mpirun/hang_deadline.t \
 	tests/mpirun/hang_signal.t
