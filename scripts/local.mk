@@ -21,7 +21,7 @@ EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/checks/spdx \
 	scripts/checks/symbols \
 	scripts/demo scripts/setup scripts/test \
-	scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh
+	scripts/bench-ucx scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh
 
 # Native collectives against the MPI library's own, on this machine; minutes, not a test.
 .PHONY: bench-peers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What agree-mpi and bench-peers share: launching, reading result records, ratios with intervals."""
+"""What agree-mpi, bench-peers and bench-ucx share: launching, reading result records, ratios with intervals."""
 import json
 import math
 import os
@@ -85,3 +85,30 @@ def size_text(n):
             return f"{n}{unit}"
         n //= 1024
     return f"{n}G"
+
+
+def print_ratios(points):
+    """One block per pattern, out of place: a round's median is one value."""
+    times = {}
+    for p in points:
+        if p["status"] != "ok" or p["in_place"]:
+            continue
+        backend = p["candidate"]["backend"]
+        key = p["coll"], p["bytes"]
+        times.setdefault(key, {}).setdefault(backend, []).append(max(p["median_ns"], 1))
+    for coll in dict.fromkeys(c for c, _ in times):
+        print(f"\n# {coll}: time of mpi / time of native, 95 % interval over rounds\n"
+              f"{'bytes':>8} {'native us':>11} {'mpi us':>11} {'ratio':>7} {'low':>7} {'high':>7}")
+        for size in sorted(s for c, s in times if c == coll):
+            both = times[coll, size]
+            if set(both) != {"native", "mpi"}:
+                print(f"{size_text(size):>8} only {', '.join(both)}")
+                continue
+            ratio, low, high = ratio_interval(both["mpi"], both["native"])
+            rounds = min(len(both["mpi"]), len(both["native"]))
+            word = ("inconclusive: fewer than 8 rounds" if rounds < 8 else
+                    "native is faster" if low > 1 else "mpi is faster" if high < 1 else
+                    "not resolved")
+            print(f"{size_text(size):>8} {median(both['native']) / 1e3:11.2f} "
+                  f"{median(both['mpi']) / 1e3:11.2f} {ratio:7.3f} {low:7.3f} {high:7.3f}  "
+                  f"{word}")
