@@ -5,6 +5,7 @@ if WITH_VERBS
 check_LTLIBRARIES += libfakeib-core.la fakeib.la
 check_PROGRAMS += tests/fake/fakeib-ctl
 mpirun_tests += tests/fake/verbs.t
+unit_tests += tests/fake/test_fake_rules
 endif
 EXTRA_DIST += tests/fake/fake.sh tests/fake/verbs.t
 
@@ -21,3 +22,8 @@ tests_fake_fakeib_ctl_SOURCES = tests/fake/ctl.c
 tests_fake_fakeib_ctl_CFLAGS = $(CT_CFLAGS) $(IBVERBS_CFLAGS)
 tests_fake_fakeib_ctl_LDADD = libfakeib-core.la
 tests_fake_fakeib_ctl_LDFLAGS =
+
+tests_fake_test_fake_rules_SOURCES = tests/fake/test_fake_rules.c
+tests_fake_test_fake_rules_CFLAGS = $(CT_CFLAGS) $(IBVERBS_CFLAGS)
+tests_fake_test_fake_rules_LDADD = libfakeib-core.la $(CMOCKA_LIBS)
+tests_fake_test_fake_rules_LDFLAGS =
