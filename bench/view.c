@@ -18,7 +18,7 @@
 enum { LINE_LIMIT = 4 << 20, LAST_ROWS = 512 };
 
 struct view_settings {
-	bool once;
+	bool once, counters;
 	uint64_t interval;
 };
 
@@ -26,6 +26,8 @@ struct view_settings {
 static const struct ct_option own_options[] = {
 	{ "once", 0, CT_OPT_FLAG, AT(once), NULL, 0, 0, NULL, NULL,
 		"print what is there now and end; so too when stdout is no terminal" },
+	{ "counters", 0, CT_OPT_FLAG, AT(counters), NULL, 0, 0, NULL, NULL,
+		"below each point, what network and kernel counted meanwhile" },
 	{ "interval", 0, CT_OPT_TIME, AT(interval), "500ms", 1e7, 3.6e12, NULL, "TIME",
 		"how often to look" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -148,7 +150,7 @@ static void read_points(struct viewer *v)
 		clearerr(v->points);
 }
 
-static void show_result(struct ct_buf *out, const struct ct_result *r)
+static void show_result(struct ct_buf *out, const struct ct_result *r, bool counters)
 {
 	char name[96], size[32], time[32], rate[32];
 
@@ -163,9 +165,11 @@ static void show_result(struct ct_buf *out, const struct ct_result *r)
 	ct_buf_add(out, "%10s %11s %7llu samples%s\n", ct_time_text(r->summary.median, time),
 		r->busbw_Bps > 0 ? ct_rate_text(r->busbw_Bps, rate) : "",
 		(unsigned long long)r->summary.n, r->wrong > 0 ? "  WRONG DATA" : "");
+	if (counters)
+		ct_table_counters(out, r);
 }
 
-static void show(const struct viewer *v, size_t rows, bool clear)
+static void show(const struct viewer *v, size_t rows, bool clear, bool counters)
 {
 	struct ct_buf out = ct_buf_make(1 << 20);
 	size_t first = v->nlast > rows ? v->nlast - rows : 0;
@@ -184,7 +188,7 @@ static void show(const struct viewer *v, size_t rows, bool clear)
 		ct_buf_add(&out, "%llu lines could not be read; the last: %s\n",
 			(unsigned long long)v->unreadable, v->unreadable_why);
 	for (size_t i = first; i < v->nlast; i++)
-		show_result(&out, &v->last[i]);
+		show_result(&out, &v->last[i], counters);
 	if (ct_buf_status(&out) == CT_OK)
 		fputs(out.text, stdout);
 	fflush(stdout);
@@ -215,7 +219,7 @@ static int follow(struct viewer *v, const struct view_settings *s)
 			return ct_exit_of(status);
 		}
 		read_points(v);
-		show(v, live ? terminal_rows() : LAST_ROWS, live);
+		show(v, live ? terminal_rows() : LAST_ROWS, live, s->counters);
 		if (!live || final_state(v))
 			return CT_EXIT_PASS;
 		nanosleep(&pause, NULL);

@@ -7,4 +7,5 @@ unit_tests += \
 	tests/unit/test_advise_compare \
 	tests/unit/test_advise_rules
 shell_tests += tests/cli/compare_sets.t
+shell_tests += tests/cli/compare_lossy.t
 EXTRA_DIST += tests/fixtures/compare.txt tests/fixtures/rounds40.jsonl

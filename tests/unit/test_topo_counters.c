@@ -500,6 +500,60 @@ static void test_vocabulary(void **state)
 	assert_int_equal(ct_count_find("tx_byte"), CT_NCOUNTS);
 }
 
+/* The row of ID in docs/counters.md. */
+static void document_row(enum ct_count_id id, struct ct_buf *out)
+{
+	const struct ct_count *c = ct_count(id);
+	size_t n;
+	const struct ct_count_source *s = ct_count_sources(&n);
+	const char *last = "";
+
+	ct_buf_add(out, "| `%s` | %s | %s | %s |", c->name, c->unit, ct_count_class_name(c->class),
+		c->meaning);
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].id != id)
+			continue;
+		if (strcmp(s[i].driver, last) == 0)
+			ct_buf_add(out, " + `%s`", s[i].file);
+		else
+			ct_buf_add(out, "%s %s `%s`", last[0] != '\0' ? "," : "", s[i].driver, s[i].file);
+		if (s[i].scale != 1)
+			ct_buf_add(out, " x %u", s[i].scale);
+		if (s[i].bits != 64)
+			ct_buf_add(out, " (%u bits)", s[i].bits);
+		last = s[i].driver;
+	}
+	ct_buf_add(out, " |\n");
+}
+
+/* docs/counters.md has the vocabulary as it is; with CT_TEST_WRITE=FILE its rows are written. */
+static void test_document(void **state)
+{
+	static char text[65536];
+	FILE *file = fopen(CT_TEST_SRCDIR "/docs/counters.md", "r"), *write = NULL;
+	size_t used;
+
+	(void)state;
+	assert_non_null(file);
+	used = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[used] = '\0';
+	if (getenv("CT_TEST_WRITE") != NULL)
+		write = fopen(getenv("CT_TEST_WRITE"), "w");
+	for (unsigned int i = 0; i < CT_NCOUNTS; i++) {
+		struct ct_buf row = ct_buf_make(4096);
+
+		document_row((enum ct_count_id)i, &row);
+		if (write != NULL)
+			fputs(row.text, write);
+		else if (strstr(text, row.text) == NULL)
+			fail_msg("docs/counters.md lacks: %s", row.text);
+		ct_buf_free(&row);
+	}
+	if (write != NULL)
+		fclose(write);
+}
+
 static void test_no_memory(void **state)
 {
 	uint64_t n, asked;
@@ -543,6 +597,7 @@ int main(void)
 		IN_TREE(test_lifespan),
 		IN_TREE(test_hostile),
 		cmocka_unit_test(test_vocabulary),
+		cmocka_unit_test(test_document),
 		IN_TREE(test_no_memory),
 	};
 
