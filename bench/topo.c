@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "advise/advise.h"
 #include "bench.h"
 #include "cli.h"
 #include "fabric.h"
@@ -83,6 +84,27 @@ static ct_status add_matrix(const struct ct_machine *machine, struct ct_buf *out
 	return status;
 }
 
+/* What the rules over a host find; a note that something is not readable stands in the tree. */
+static ct_status add_findings(const struct ct_machine *machine, struct ct_buf *out)
+{
+	struct ct_advise_in in = { .facts = ct_machine_facts(machine) };
+	struct ct_findings findings = { .n = 0 };
+	size_t n = 0;
+	ct_status status = ct_advise(&in, &findings);
+
+	for (size_t i = 0; status == CT_OK && i < findings.n; i++) {
+		if (findings.list[i].severity == CT_SEVERITY_NOTE)
+			continue;
+		if (n++ == 0)
+			ct_buf_add(out, "findings\n");
+		ct_finding_text(&findings.list[i], out);
+	}
+	if (status == CT_OK && n == 0)
+		ct_buf_add(out, "findings: none, by all that could be read\n");
+	ct_findings_free(&findings);
+	return status == CT_OK ? ct_buf_status(out) : status;
+}
+
 static bool only_xml(const struct topo_settings *s)
 {
 	return s->xml != NULL && strcmp(s->xml, "-") == 0;
@@ -138,6 +160,8 @@ static ct_status show(const struct topo_settings *s, const struct ct_machine *ma
 		return write_xml(s, machine);
 	status = s->matrix ? add_matrix(machine, &text) :
 				       ct_machine_tree(machine, bindings, n, &text);
+	if (status == CT_OK && !s->matrix)
+		status = add_findings(machine, &text);
 
 	if (status == CT_OK)
 		status = ct_machine_hash(machine, hash);

@@ -17,6 +17,7 @@ core_sources += \
 	topo/matrix.c \
 	topo/node.c \
 	topo/numa.c \
+	topo/nvml.c \
 	topo/pci.c \
 	topo/settings.c \
 	topo/sysfs.c topo/sysfs.h \

@@ -12,7 +12,11 @@
 
 struct ct_machine *ct_machine_new(void)
 {
-	return ct_alloc(1, sizeof(struct ct_machine));
+	struct ct_machine *machine = ct_alloc(1, sizeof(*machine));
+
+	if (machine != NULL)
+		machine->facts.machine = machine;
+	return machine;
 }
 
 void ct_machine_free(struct ct_machine *machine)
@@ -87,6 +91,8 @@ ct_status ct_machine_read(const char *sysroot, struct ct_machine **machine)
 		ct_settings_read(&sys, &made->facts);
 		status = ct_devices_read(&sys, made);
 	}
+	if (status == CT_OK)
+		status = ct_nvml_read(&sys, made);
 	if (status == CT_OK)
 		status = ct_details_read(&sys, made);
 	ct_sys_close(&sys);

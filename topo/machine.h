@@ -61,6 +61,11 @@ ct_status ct_devices_read(const struct ct_sys *sys, struct ct_machine *machine);
  * NVMe disks, and the settings that follow from all. After ct_devices_read(). CT_NOMEM. */
 ct_status ct_details_read(const struct ct_sys *sys, struct ct_machine *machine);
 
+/* nvml.c: names, models and NVLinks of NVIDIA's GPUs, from the driver's library, or in a captured tree
+ * from what nvidia-smi said; nothing where there is neither. Between ct_devices_read() and
+ * ct_details_read(). CT_NOMEM. */
+ct_status ct_nvml_read(const struct ct_sys *sys, struct ct_machine *machine);
+
 /* PCIe link, from sysfs. */
 void ct_link_read(const struct ct_sys *sys, struct ct_pci *pci);
 

@@ -168,6 +168,32 @@ static void add_best(const struct ct_matrix *m, size_t gpu, struct ct_buf *out)
 	ct_buf_add(out, "\n");
 }
 
+/* GPU x GPU: NV18 for 18 NVLinks, or how far they are on PCI. */
+static void add_links(const struct ct_facts *f, int first, struct ct_buf *out)
+{
+	bool any = false;
+
+	for (size_t a = 0; a < f->ngpus; a++)
+		any |= f->gpus[a].nvlink[0] != '\0';
+	if (!any)
+		return;
+	ct_buf_add(out, "%-*s", first, "");
+	for (size_t b = 0; b < f->ngpus; b++)
+		ct_buf_add(out, "  %-4s", f->gpus[b].name);
+	for (size_t a = 0; a < f->ngpus; a++) {
+		ct_buf_add(out, "\n%-*s", first, f->gpus[a].name);
+		for (size_t b = 0; b < f->ngpus; b++) {
+			unsigned int n = a != b ? ct_gpu_links(&f->gpus[a], &f->gpus[b]) : 0;
+			int width = (int)strlen(f->gpus[b].name);
+			char word[8];
+
+			snprintf(word, sizeof(word), n > 0 ? "NV%u" : a == b ? "X" : "-", n);
+			ct_buf_add(out, "  %-*s", width > 4 ? width : 4, word);
+		}
+	}
+	ct_buf_add(out, "\nNV18: 18 NVLinks, also through switches; - none\n");
+}
+
 ct_status ct_matrix_text(const struct ct_machine *machine, const struct ct_matrix *m,
 	struct ct_buf *out)
 {
@@ -195,6 +221,7 @@ ct_status ct_matrix_text(const struct ct_machine *machine, const struct ct_matri
 		ct_buf_add(out, "  ");
 		add_best(m, g, out);
 	}
+	add_links(f, first, out);
 	ct_buf_add(out, "PIX through one PCIe switch at most; PXB several; PHB the CPU's host bridge; "
 		"NODE two host bridges\nof one NUMA node; SYS between NUMA nodes; ? not told. Best: "
 		"up, then fastest (its link or its PCIe\nslot), then nearest, then least shared.\n");

@@ -144,6 +144,7 @@ struct ct_nvme {
 
 /* Everything plain that advice rules and expectations look at. */
 struct ct_facts {
+	const struct ct_machine *machine; /* whose facts these are, for its tree; NULL: of none */
 	char source[32]; /* "this machine" or "captured tree" */
 	struct ct_setting setting[CT_NSETTINGS];
 	uint64_t packages, numa_nodes, cores, pus; /* whole machine, whatever this job may use */
@@ -295,6 +296,9 @@ enum ct_distance {
 /* Pure. A or B may be CT_PCI_NONE. */
 enum ct_distance ct_pci_distance(const struct ct_pci_tree *tree, size_t a, size_t b);
 const char *ct_distance_name(enum ct_distance path);
+
+/* NVLinks from GPU A to B, directly or through switches; 0 = none, or not told. Pure. */
+unsigned int ct_gpu_links(const struct ct_gpu *a, const struct ct_gpu *b);
 
 struct ct_matrix_nic {
 	char name[64]; /* of an RDMA port ("mlx5_0", "mlx5_0:2"), or an interface if there are none */

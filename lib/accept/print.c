@@ -6,40 +6,8 @@
 
 #include "run.h"
 
-enum { COLUMNS = 100 };
 
 static const char *const must_names[CT_NMUST] = { "colltune", "MPI library", "kernel", "machine" };
-
-/* Columns that the first BYTES of TEXT take; UTF-8, one column a character. */
-static size_t columns(const char *text, size_t bytes)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < bytes; i++)
-		n += ((unsigned char)text[i] & 0xc0) != 0x80;
-	return n;
-}
-
-/* HEAD and TEXT, broken between words; further lines are indented as deep as HEAD is long. */
-static void add_wrapped(struct ct_buf *out, const char *head, const char *text)
-{
-	size_t indent = columns(head, strlen(head)), at = indent;
-
-	ct_buf_add(out, "%s", head);
-	while (*text != '\0') {
-		size_t length = strcspn(text, " "), width = columns(text, length);
-
-		if (at > indent && at + 1 + width > COLUMNS) {
-			ct_buf_add(out, "\n%*s", (int)indent, "");
-			at = indent;
-		}
-		ct_buf_add(out, "%s%.*s", at > indent ? " " : "", (int)length, text);
-		at += width + (at > indent);
-		text += length;
-		text += strspn(text, " ");
-	}
-	ct_buf_add(out, "\n");
-}
 
 /* ---- environment
  * ---------------------------------------------------------------------------------- */
@@ -65,7 +33,7 @@ static void print_environment(const struct ct_accept_report *r, struct ct_buf *o
 			differ = true;
 			snprintf(line, sizeof(line), "%s: %s is %s, unlike most", r->env[i].host,
 				 must_names[m], r->env[i].text[m]);
-			add_wrapped(out, "environment: ", line);
+			ct_buf_wrapped(out, "environment: ", line);
 		}
 	}
 	if (!differ && r->nenv > 0)
@@ -166,12 +134,12 @@ static void print_row_notes(const struct ct_figure *f, const struct ct_figure *b
 	char text[256];
 
 	if (f->note[0] != '\0' && (before == NULL || strcmp(before->note, f->note) != 0))
-		add_wrapped(out, "    ! ", f->note);
+		ct_buf_wrapped(out, "    ! ", f->note);
 	if (!f->expected.known || (before != NULL && before->bytes == f->bytes &&
 				   strcmp(before->expected.formula, f->expected.formula) == 0))
 		return;
 	snprintf(text, sizeof(text), "%s (%s)", f->expected.formula, f->expected.basis);
-	add_wrapped(out, "    = ", text);
+	ct_buf_wrapped(out, "    = ", text);
 }
 
 /* The table is about what a job gets by default. Algorithms asked for by name serve the
@@ -235,35 +203,7 @@ static void print_pairs(const struct ct_accept_report *r, struct ct_buf *out)
 	}
 	ct_buf_add(out, "\n");
 	if (r->ladder[0] != '\0')
-		add_wrapped(out, "ladder: ", r->ladder);
-}
-
-/* ---- findings
- * ------------------------------------------------------------------------------------- */
-
-static void print_finding(const struct ct_finding *f, struct ct_buf *out)
-{
-	char line[320];
-
-	snprintf(line, sizeof(line), "%s (%s): %s", ct_severity_name(f->severity), f->rule->id,
-		 f->seen);
-	add_wrapped(out, "  - ", line);
-	if (f->set[0] == '\0')
-		return;
-	add_wrapped(out, "    why:  ", f->rule->why);
-	add_wrapped(out, "    set:  ", f->set);
-	if (f->undo[0] != '\0')
-		add_wrapped(out, "    undo: ", f->undo);
-	if (f->measured) {
-		snprintf(line, sizeof(line),
-			 "measured %.2f times [%.2f %.2f], p = %.2g, effect %.2f", f->gain.ratio,
-			 f->gain.low, f->gain.high, f->p, f->effect);
-		add_wrapped(out, "    gain: ", line);
-	} else if (f->expected[0] != '\0') {
-		snprintf(line, sizeof(line), "expected: %s", f->expected);
-		add_wrapped(out, "    gain: ", line);
-	}
-	add_wrapped(out, "    from: ", f->rule->source);
+		ct_buf_wrapped(out, "ladder: ", r->ladder);
 }
 
 ct_status ct_accept_print(const struct ct_accept_report *r, struct ct_buf *out)
@@ -276,10 +216,10 @@ ct_status ct_accept_print(const struct ct_accept_report *r, struct ct_buf *out)
 	print_pairs(r, out);
 	ct_buf_add(out, "\nsuggestions\n");
 	for (size_t i = 0; i < r->findings.n; i++)
-		print_finding(&r->findings.list[i], out);
+		ct_finding_text(&r->findings.list[i], out);
 	ct_buf_add(out, "\n%u pass, %u warn, %u fail, %u inconclusive, %u unjudged\n", r->npass,
 		   r->nwarn, r->nfail, r->ninconclusive, r->nunjudged);
 	snprintf(line, sizeof(line), "%s (%s)", ct_verdict_name(r->verdict), r->reason);
-	add_wrapped(out, "verdict: ", line);
+	ct_buf_wrapped(out, "verdict: ", line);
 	return ct_buf_status(out);
 }

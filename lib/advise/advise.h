@@ -80,6 +80,9 @@ const struct ct_advice_rule *ct_advice_rules(void);
 ct_status ct_advise(const struct ct_advise_in *in, struct ct_findings *findings);
 void ct_findings_free(struct ct_findings *findings);
 
+/* Adds FINDING for the terminal to OUT: what was seen, why it matters, what to set, how to undo it. */
+void ct_finding_text(const struct ct_finding *finding, struct ct_buf *out);
+
 /* A new zeroed finding of RULE in FINDINGS, with its severity, or NULL (no memory). For rules. */
 struct ct_finding *ct_finding_add(struct ct_findings *findings, const struct ct_advice_rule *rule);
 

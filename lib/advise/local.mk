@@ -3,11 +3,14 @@
 core_sources += \
 	lib/advise/advise.c lib/advise/advise.h \
 	lib/advise/compare.c lib/advise/compare.h \
+	lib/advise/devices.c \
 	lib/advise/differ.c \
 	lib/advise/duel.c \
 	lib/advise/host.c \
 	lib/advise/network.c \
+	lib/advise/paths.c \
 	lib/advise/results.c \
 	lib/advise/rules.h \
+	lib/advise/show.c \
 	lib/advise/sides.c lib/advise/sides.h \
 	lib/advise/verdict.c

@@ -2,11 +2,12 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "alloc.h"
 #include "buf.h"
 
-enum { BUF_FIRST = 256 };
+enum { BUF_FIRST = 256, COLUMNS = 100 };
 
 struct ct_buf ct_buf_make(size_t limit)
 {
@@ -130,4 +131,34 @@ void ct_text_clean(char *out, size_t room, const char *in)
 		s += length;
 	}
 	out[used] = '\0';
+}
+
+/* Columns that the first BYTES of TEXT take; UTF-8, one column a character. */
+static size_t columns(const char *text, size_t bytes)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		n += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return n;
+}
+
+void ct_buf_wrapped(struct ct_buf *out, const char *head, const char *text)
+{
+	size_t indent = columns(head, strlen(head)), at = indent;
+
+	ct_buf_add(out, "%s", head);
+	while (*text != '\0') {
+		size_t length = strcspn(text, " "), width = columns(text, length);
+
+		if (at > indent && at + 1 + width > COLUMNS) {
+			ct_buf_add(out, "\n%*s", (int)indent, "");
+			at = indent;
+		}
+		ct_buf_add(out, "%s%.*s", at > indent ? " " : "", (int)length, text);
+		at += width + (at > indent);
+		text += length;
+		text += strspn(text, " ");
+	}
+	ct_buf_add(out, "\n");
 }

@@ -17,6 +17,10 @@ struct ct_buf {
 /* An empty buffer of at most LIMIT bytes of text (SIZE_MAX: as much as memory holds). */
 struct ct_buf ct_buf_make(size_t limit);
 
+/* Adds HEAD and TEXT in lines of at most 100 columns, broken between words; further lines are indented
+ * as deep as HEAD is long. */
+void ct_buf_wrapped(struct ct_buf *buf, const char *head, const char *text);
+
 /* Adds formatted text. After a failure nothing more is added; check once with ct_buf_status(). */
 void ct_buf_add(struct ct_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -271,7 +271,7 @@ static void table(void **state)
 		assert_true(r->looks_at[0] != '\0' && r->why[0] != '\0' && r->source[0] != '\0');
 		assert_non_null(r->check);
 	}
-	assert_int_equal(n, 10);
+	assert_true(n >= 10);
 	assert_string_equal(ct_severity_name(CT_SEVERITY_WARNING), "warning");
 }
 

@@ -15,3 +15,5 @@ shell_tests += tests/cli/topo_draw.t
 shell_tests += tests/cli/topo_capture.t
 unit_tests += tests/unit/test_topo_config
 shell_tests += tests/cli/topo_details.t
+shell_tests += tests/cli/topo_nvlink.t
+EXTRA_DIST += tests/fake/nvml.c
