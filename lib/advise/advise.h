@@ -117,5 +117,6 @@ struct ct_duel {
 ct_status ct_duels_judge(struct ct_duel *duels, size_t n);
 
 #include "compare.h"
+#include "roce.h"
 
 #endif

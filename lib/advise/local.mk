@@ -10,6 +10,7 @@ core_sources += \
 	lib/advise/network.c \
 	lib/advise/paths.c \
 	lib/advise/results.c \
+	lib/advise/roce.h lib/advise/roce_ecn.c lib/advise/roce_headroom.c \
 	lib/advise/rules.h \
 	lib/advise/show.c \
 	lib/advise/sides.c lib/advise/sides.h \
