@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advise/advise.h"
 #include "bench.h"
 
 /* "mlx5_0:1" into the adapter and its port, 0 when none is given. */
@@ -59,6 +60,32 @@ static ct_status save_fabric(const struct ct_fabric_settings *s, const struct ct
 	return status;
 }
 
+/* Findings after the text. Any warning is status 1; a reading that saw not all, and nothing wrong
+ * in what it saw, is 5. */
+static ct_status add_findings(const struct ct_fabric *fabric, const struct ct_fabric_plan *plan,
+	struct ct_buf *out, int *exit_code)
+{
+	struct ct_advise_in in = { .fabric = fabric, .plan = plan };
+	struct ct_findings findings = { .n = 0 };
+	ct_status status = ct_advise_fabric(&in, &findings);
+	size_t warnings = 0;
+
+	for (size_t i = 0; status == CT_OK && i < findings.n; i++) {
+		if (i == 0)
+			ct_buf_add(out, "findings\n");
+		ct_finding_text(&findings.list[i], out);
+		warnings += findings.list[i].severity == CT_SEVERITY_WARNING;
+	}
+	if (status == CT_OK && findings.n == 0)
+		ct_buf_add(out, "findings: none\n");
+	if (warnings > 0)
+		*exit_code = CT_EXIT_FAIL;
+	else if (fabric->partial[0] != '\0')
+		*exit_code = CT_EXIT_INCONCLUSIVE;
+	ct_findings_free(&findings);
+	return status;
+}
+
 static ct_status show_fabric(const struct ct_fabric_settings *s, const struct ct_fabric *fabric,
 	int *exit_code)
 {
@@ -68,11 +95,11 @@ static ct_status show_fabric(const struct ct_fabric_settings *s, const struct ct
 	if (status == CT_OK)
 		status = ct_fabric_text(fabric, &text);
 	if (status == CT_OK)
+		status = add_findings(fabric, NULL, &text, exit_code);
+	if (status == CT_OK)
 		status = ct_buf_status(&notes);
 	if (status == CT_OK && !s->json)
 		printf("%s%s", text.text, notes.text != NULL ? notes.text : "");
-	if (status == CT_OK && fabric->partial[0] != '\0')
-		*exit_code = CT_EXIT_INCONCLUSIVE;
 	ct_buf_free(&notes);
 	ct_buf_free(&text);
 	return status;

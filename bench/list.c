@@ -134,6 +134,9 @@ static void list_rules(void)
 	for (const struct ct_advice_rule *rule = ct_advice_rules(); rule->id != NULL; rule++)
 		printf("  %-24s %-8s looks at %s\n", rule->id, ct_severity_name(rule->severity),
 			rule->looks_at);
+	for (const struct ct_advice_rule *rule = ct_fabric_rules(); rule->id != NULL; rule++)
+		printf("  %-24s %-8s looks at %s\n", rule->id, ct_severity_name(rule->severity),
+			rule->looks_at);
 }
 
 static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)

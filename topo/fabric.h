@@ -132,6 +132,40 @@ ct_status ct_fabric_parse(const char *text, size_t bytes, const char *name,
  * a GUID or MAC become "switch-3", "hca-17". CT_NOMEM. */
 ct_status ct_fabric_json(const struct ct_fabric *fabric, bool identify, json_t **json);
 
+/* ---- what was declared ----------------------------------------------------------------------- */
+
+/* A cluster file: what its owner says was built. Names are nodes' (leaf, upper switch) or hosts'. */
+struct ct_plan_leaf {
+	char name[CT_FABRIC_NAME];
+	uint32_t rail; /* 0 = not told */
+};
+struct ct_plan_host {
+	char name[CT_FABRIC_NAME];
+	uint32_t leaf; /* index of a leaf; a host with rails stands once for each of its leaves */
+};
+struct ct_plan_uplink {
+	char to[CT_FABRIC_NAME];
+	uint32_t leaf, cables;
+};
+
+struct ct_fabric_plan {
+	char name[CT_FABRIC_NAME];
+	enum ct_fabric_link link;
+	uint64_t Mbps;           /* of every link; 0 = not told */
+	double oversubscription; /* the most at any leaf; 0 = not told */
+	struct ct_plan_leaf *leaves;
+	struct ct_plan_host *hosts;
+	struct ct_plan_uplink *uplinks;
+	size_t nleaves, nhosts, nuplinks;
+};
+
+void ct_fabric_plan_free(struct ct_fabric_plan *plan);
+
+/* The fabric that PLAN describes, SOURCE its file: no port numbers that mean something, no counters.
+ * Freed with ct_fabric_free(). CT_INVALID (too large), CT_NOMEM. */
+ct_status ct_fabric_declared(const struct ct_fabric_plan *plan, const char *source,
+	struct ct_fabric *fabric);
+
 /* ---- questions ------------------------------------------------------------------------------- */
 
 /* The name of a port for people: "L0[3]", "sw1 swp3", "node1 HCA-1". Returns OUT. */

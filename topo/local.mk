@@ -9,6 +9,7 @@ core_sources += \
 	topo/diff.c \
 	topo/fabric.c topo/fabric.h \
 	topo/fabric_file.c \
+	topo/fabric_plan.c \
 	topo/fabric_text.c \
 	topo/file.c \
 	topo/hash.c \

@@ -32,6 +32,8 @@ struct ct_advise_in {
 	const struct ct_series *series;
 	size_t nseries;
 	uint32_t unbound_ranks, shared_ranks; /* not bound; bound to a processor another has too */
+	const struct ct_fabric *fabric;	      /* for the rules of fabrics */
+	const struct ct_fabric_plan *plan;    /* what was declared */
 };
 
 enum ct_severity { CT_SEVERITY_NOTE, CT_SEVERITY_ADVICE, CT_SEVERITY_WARNING };
@@ -79,6 +81,13 @@ const struct ct_advice_rule *ct_advice_rules(void);
  * or that nothing was resolved. CT_NOMEM. */
 ct_status ct_advise(const struct ct_advise_in *in, struct ct_findings *findings);
 void ct_findings_free(struct ct_findings *findings);
+
+/* The rules of fabrics, ended by one whose id is NULL, and all of them run over in->fabric, which is
+ * finished; in->plan may be NULL. At most CT_FABRIC_FINDINGS of one rule are listed, the last of
+ * them then counts the rest. CT_NOMEM. */
+enum { CT_FABRIC_FINDINGS = 32 };
+const struct ct_advice_rule *ct_fabric_rules(void);
+ct_status ct_advise_fabric(const struct ct_advise_in *in, struct ct_findings *findings);
 
 /* Adds FINDING for the terminal to OUT: what was seen, why it matters, what to set, how to undo it. */
 void ct_finding_text(const struct ct_finding *finding, struct ct_buf *out);

@@ -6,6 +6,8 @@ core_sources += \
 	lib/advise/devices.c \
 	lib/advise/differ.c \
 	lib/advise/duel.c \
+	lib/advise/cabling.c \
+	lib/advise/fabric.c lib/advise/fabric.h \
 	lib/advise/host.c \
 	lib/advise/network.c \
 	lib/advise/paths.c \

@@ -5,9 +5,9 @@
 #
 #   fabric_up NETFILE           starts ibsim, and opensm until it has set the subnet up
 #   fabric_console COMMAND…     one line for ibsim's console
-#   fabric COMMAND…             runs COMMAND on the simulated host H1 (or $on)
+#   fabric COMMAND…             runs COMMAND on the simulated host $on; the manager runs on $sm
 #   fabric_down                 ends ibsim
-on=H1
+on=H1 sm=H0
 fabric_pids=()
 library=$(find /usr/lib* /usr/local/lib -name libumad2sim.so 2> /dev/null | head -n 1)
 
@@ -48,11 +48,11 @@ fabric_up() {
 	fabric_pids+=($!)
 	exec 7> "$dir/console"
 	# A client that comes before ibsim listens would wait for ever.
-	until grep -q '########################' "$dir/ibsim.log" || [ $((tries += 1)) -gt 600 ]; do
+	until grep -q '########################' "$dir/ibsim.log" 2> /dev/null || [ $((tries += 1)) -gt 600 ]; do
 		kill -0 "${fabric_pids[0]}" || { echo "Bail out! ibsim: $(tail -n 3 "$dir/ibsim.log")"; exit 99; }
 		sleep 0.05
 	done
-	SIM_HOST=H0 LD_PRELOAD=$library OSM_CACHE_DIR=$dir OSM_TMP_DIR=$dir opensm -e -R ftree \
+	SIM_HOST=$sm LD_PRELOAD=$library OSM_CACHE_DIR=$dir OSM_TMP_DIR=$dir opensm -e -R ftree \
 		-f "$dir/opensm.log" -d 2 > "$dir/opensm.out" 2>&1 &
 	fabric_pids+=($!)
 	tries=0
