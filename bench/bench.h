@@ -32,6 +32,7 @@ const struct ct_command *ct_commands(void);
 
 extern const struct ct_option *const ct_topo_options[];
 extern const struct ct_option *const ct_bench_options[];
+extern const struct ct_option *const ct_perftest_options[];
 extern const struct ct_option *const ct_accept_options[];
 extern const struct ct_option *const ct_list_options[];
 extern const struct ct_option *const ct_view_options[];
@@ -39,6 +40,7 @@ extern const struct ct_option *const ct_compare_options[];
 extern const struct ct_option *const ct_export_options[];
 
 int ct_bench_main(int argc, char **argv);
+int ct_perftest_main(int argc, char **argv);
 int ct_accept_main(int argc, char **argv);
 int ct_topo_main(int argc, char **argv);
 int ct_list_main(int argc, char **argv);

@@ -35,7 +35,7 @@ const struct ct_option ct_rank_options[] = {
 
 const struct ct_option ct_job_options[] = {
 	{ "coll", 0, CT_OPT_TEXT, AT(coll), NULL, 0, 0, NULL, "LIST",
-		"backends, interleaved: native, mpi, trace; none given: native, for accept all" },
+		"backends, interleaved: native, mpi, verbs, trace; none given: native, for accept all" },
 	{ "net", 0, CT_OPT_TEXT, AT(net), "auto", 0, 0, NULL, "LIST",
 		"transports of backend native: auto, self, shm, tcp, verbs" },
 	{ "algo", 0, CT_OPT_TEXT, AT(algo), NULL, 0, 0, NULL, "LIST",
@@ -287,17 +287,18 @@ static bool has_word(const char *list, const char *name)
 	return false;
 }
 
-/* Opens the modules of transports that --net names, and for a command without --net (list) those
- * that can be opened. Where a module's file is missing, its row says so. */
+/* Opens the modules of transports that --net names, or of backends of the same name that --coll
+ * names, and for a command without --net (list) those that can be opened. Where a module's file is
+ * missing, its row says so. */
 static ct_status open_transports(struct start *start)
 {
-	const char *net = start->settings->net;
+	const char *net = start->settings->net, *coll = start->settings->coll;
 
 	for (const struct ct_net_ops *const *row = ct_net_rows(); *row != NULL; row++) {
 		ct_status status;
 
 		if ((*row)->missing == NULL || start->nmodules + 1 >= MAX_MODULES ||
-			(net != NULL && !has_word(net, (*row)->name)))
+			(net != NULL && !has_word(net, (*row)->name) && !has_word(coll, (*row)->name)))
 			continue;
 		status = ct_module_open(start->settings->module_dir, (*row)->name,
 			&start->modules[start->nmodules]);

@@ -14,3 +14,4 @@ else
 colltune_SOURCES += bench/fabric_none.c
 endif
 EXTRA_DIST += bench/fabric_ib.c bench/fabric_none.c
+colltune_SOURCES += bench/perftest.h bench/perftest.c bench/perftest_run.c bench/perftest_view.c

@@ -8,6 +8,7 @@
 static const struct ct_command commands[] = {
 	{ "topo", "map this node and where each rank runs", ct_topo_main, ct_topo_options },
 	{ "bench", "measure point-to-point or a collective operation", ct_bench_main, ct_bench_options },
+	{ "perftest", "RDMA operations with perftest's options; one side waits, one names it", ct_perftest_main, ct_perftest_options },
 	{ "accept", "measure in stages, judge against what is possible, advise", ct_accept_main, ct_accept_options },
 	{ "list", "backends, transports, algorithms, advice rules; why one is missing", ct_list_main, ct_list_options },
 	{ "view", "follow a running or finished result directory", ct_view_main, ct_view_options },

@@ -24,7 +24,7 @@ ct_status ct_op_parse(const char *text, ct_op *op);
 /* The one of NAMES (NULL-ended) with the least edit distance (Levenshtein, with swaps of
  * neighbours; letters' case does not count) to TEXT, the first of equals, or NULL when none is
  * nearer than half of TEXT's length + 1. The result is one of NAMES: nothing to free. */
-const char *ct_nearest(const char *text, const char *const *names);
+CT_MODULE_API const char *ct_nearest(const char *text, const char *const *names);
 
 /* The same over an array of structs whose first member is a `const char *`. */
 const char *ct_nearest_row(const char *text, const void *rows, size_t count, size_t row_bytes);

@@ -32,6 +32,29 @@ const struct ct_boot *ct_boot_single(void);
  * when nranks > 1. */
 ct_status ct_boot_check(const struct ct_boot *boot);
 
+/* ---- two ranks without a launcher: one waits, the other names it ---------------------------- */
+
+enum { CT_PAIR_WHAT = 160 };
+
+struct ct_pair_attr {
+	const char *host;     /* whom to call (name or address); NULL = wait */
+	uint32_t rank;        /* of this side, 0 or 1; the other side has the other */
+	const char *listen;   /* who waits: the numeric address to listen on, nowhere else */
+	uint16_t port;
+	const char *what;     /* what is going to run: must be equal on both sides; 159 bytes count */
+	uint64_t wait_ns;     /* most time until the other one is there */
+	uint64_t timeout_ns;  /* most time of one exchange */
+	void (*on_wait)(void *arg); /* called once somebody can call; may be NULL */
+	void *arg;
+};
+
+/* Connects the two over TCP and makes a bootstrap of them. Who waits listens until one peer has said
+ * the right words, then closes the listener; strangers are closed after two seconds and block nobody.
+ * Free with ct_pair_close(). CT_TIMEOUT: nobody there; CT_INVALID: address, or WHAT differs (told to
+ * who calls); CT_IO, CT_PEER, CT_NOMEM. */
+ct_status ct_pair_open(const struct ct_pair_attr *attr, const struct ct_boot **boot);
+void ct_pair_close(const struct ct_boot *boot);
+
 /* ---- the launcher, as its environment variables tell --------------------------------------- */
 
 struct ct_launcher {
@@ -111,6 +134,6 @@ void ct_world_free(struct ct_world *world);
 /* Collective: CT_OK when every rank passes CT_OK, else the lowest rank's error on every rank; the
  * ranks that were well say in ct_why() which rank failed and its reason (first 199 bytes). Needs
  * no memory up to 256 ranks, so it is the way to agree on an allocation. */
-ct_status ct_boot_agree(const struct ct_boot *boot, ct_status mine);
+CT_MODULE_API ct_status ct_boot_agree(const struct ct_boot *boot, ct_status mine);
 
 #endif

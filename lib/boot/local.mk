@@ -4,6 +4,7 @@ core_sources += \
 	lib/boot/boot.c lib/boot/boot.h \
 	lib/boot/launcher.c \
 	lib/boot/module.c \
+	lib/boot/pair.c \
 	lib/boot/threads.c \
 	lib/boot/world.c
 mpi_module_sources += lib/boot/mpi.c lib/boot/mpi_boot.h lib/boot/mpi_module.c

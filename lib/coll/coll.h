@@ -56,6 +56,19 @@ struct ct_coll_desc {
 	uint32_t window;         /* point-to-point: messages per start; latency: 1 */
 	const uint32_t *partner; /* point-to-point: nranks entries, own rank = idle */
 	uint64_t seed; /* of the inputs: for rows that move no data and write the right result */
+	bool series;   /* keep the times of single messages, for ops->series */
+};
+
+/* When single messages of a start were handed over and complete, in ns on one clock with any origin.
+ * A ping-pong has one entry of POSTED per message of this rank, an operation that is done one at a
+ * time one more, its end. */
+struct ct_coll_series {
+	const uint64_t *posted_ns;
+	size_t nposted;           /* lists of requests, in order */
+	uint32_t per_post;        /* messages of each but the last */
+	const uint64_t *done_ns;
+	const uint32_t *done;     /* by then so many messages were complete, in all */
+	size_t ndone;
 };
 
 struct ct_coll_env {
@@ -91,6 +104,9 @@ struct ct_coll_ops {
 	/* Whom REQ waits for now ("recv 2 of 6 from rank 3"); may be NULL. Another thread calls it
 	 * when a deadline has passed: it must only read. */
 	void (*waiting)(void *self, void *req, char *out, size_t room);
+	/* Times of single messages of REQ's last start, which has completed and whose desc->series was
+	 * set; borrowed until the next start. May be NULL. */
+	ct_status (*series)(void *self, void *req, struct ct_coll_series *series);
 };
 
 /* A backend opened by name. */
@@ -99,8 +115,10 @@ struct ct_coll_lib {
 	void *self;
 };
 
+#define CT_COLL_VERBS_SUMMARY "RDMA operations themselves between two ranks: what the adapter can do"
+
 /* Built-in rows ended by NULL (native, trace, and the rows of modules that registry knows by name
- * with `missing` filled: mpi). */
+ * with `missing` filled: mpi, verbs). */
 const struct ct_coll_ops *const *ct_coll_rows(void);
 
 /*

@@ -14,7 +14,16 @@ static const struct ct_coll_ops mpi_row = {
 		"by mpirun; build with an MPI library (mpicc) to have it",
 };
 
-static const struct ct_coll_ops *const rows[] = { &ct_coll_native, &mpi_row, &ct_coll_trace, NULL };
+static const struct ct_coll_ops verbs_row = {
+	.abi = CT_COLL_ABI,
+	.name = "verbs",
+	.summary = CT_COLL_VERBS_SUMMARY,
+	.missing = "comes with the module colltune-verbs.so, which is not there; build with libibverbs "
+		"to have it",
+};
+
+static const struct ct_coll_ops *const rows[] = { &ct_coll_native, &mpi_row, &verbs_row,
+	&ct_coll_trace, NULL };
 
 enum { NROWS = sizeof(rows) / sizeof(rows[0]) - 1, MAX_NAMES = 32 };
 
@@ -126,6 +135,14 @@ static void no_waiting(void *self, void *req, char *out, size_t room)
 	snprintf(out, room, "something this backend does not tell");
 }
 
+static ct_status no_series(void *self, void *req, struct ct_coll_series *series)
+{
+	(void)self;
+	(void)req;
+	(void)series;
+	return lacks("times of single messages");
+}
+
 static void fill_absent(struct ct_coll_ops *ops)
 {
 	if (ops->probe == NULL)
@@ -150,6 +167,8 @@ static void fill_absent(struct ct_coll_ops *ops)
 		ops->span = no_span;
 	if (ops->waiting == NULL)
 		ops->waiting = no_waiting;
+	if (ops->series == NULL)
+		ops->series = no_series;
 }
 
 /* ---- opening ------------------------------------------------------------------------------- */

@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The backend verbs, RDMA operations themselves, over two soft RoCE devices in one guest of
+# scripts/testbed. Started outside, the test starts itself again inside.
+if [ -z "${CT_IN_TESTBED-}" ]; then
+	exec "$CT_SRCDIR/scripts/testbed" --seconds 240 run -- \
+		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/raw.t"
+fi
+. "$CT_SRCDIR/tests/tap.sh"
+
+# ranks N ARGUMENT…: bench p2p by N ranks over the backend verbs
+ranks() {
+	local n=$1
+	shift
+	run timeout 60 "$MPIRUN" --bind-to none --oversubscribe -n "$n" "$COLLTUNE" bench p2p --coll verbs \
+		-n 3 -w 3 --budget 10ms --timeout 30s "$@"
+}
+# right NAME ROWS: the last run succeeded, printed ROWS rows, and none of them was wrong
+right() {
+	is "$1 ends well ($err)" "$status" 0
+	is "$1: rows, all of them right" "$(awk '$1 ~ /^[0-9]+$/ { n++; bad += $9 != 0 && $9 != "N/A" }
+		END { print n + 0, bad + 0 }' <<< "$out")" "$2 0"
+}
+
+ranks 2 -b 8 -e 8 --algo all
+right "every operation, 8 bytes" 30
+tap_done
