@@ -151,7 +151,14 @@ static void explain_short(struct parsing *p, const char *word)
 		const struct ct_option *row = row_of_letter(p, *c);
 
 		if (row == NULL) {
-			snprintf(p->why, sizeof(p->why), "unknown option -%c; see --help", *c);
+			char other = (char)(*c ^ ('a' ^ 'A'));
+
+			row = row_of_letter(p, other);
+			if (row != NULL)
+				snprintf(p->why, sizeof(p->why), "unknown option -%c; did you mean -%c (--%s)?",
+					*c, other, row->name);
+			else
+				snprintf(p->why, sizeof(p->why), "unknown option -%c; see --help", *c);
 			return;
 		}
 		if (row->type != CT_OPT_FLAG)

@@ -214,8 +214,14 @@ int ct_perftest_main(int argc, char **argv)
 	struct ct_perftest_settings settings = { 0 };
 	const char *words[2];
 	struct asked asked = { &settings, NULL, NULL };
+	static const struct ct_option *const others[] = { ct_net_options, NULL };
 	int code = CT_EXIT_USAGE;
 
+	/* the control plane of a launcher's ranks has options that are not offered here */
+	if (ct_options_default(others, &settings) != CT_OK) {
+		ct_cli_complain("perftest", ct_why());
+		return CT_EXIT_ENVIRONMENT;
+	}
 	switch (ct_cli_parse(&cli, argc, argv, &settings, words)) {
 	case CT_CLI_DONE:
 		code = CT_EXIT_PASS;

@@ -42,7 +42,8 @@ const struct ct_option ct_bench_own_options[] = {
 	{ "placement", 0, CT_OPT_CHOICE, AT(placement), "both", 0, 0, placement_choices, "WORD",
 		"out of place, in place, or both" },
 	{ "pairs", 0, CT_OPT_TEXT, AT(pairs), "0-1", 0, 0, NULL, "LIST",
-		"p2p: pairs of ranks at once, as 0-1,2-3; all: 0-1, 2-3 and so on" },
+		"p2p: pairs of ranks at once, as 0-1,2-3; all: 0-1, 2-3 and so on; incast: all to the last "
+		"rank; outcast: rank 0 to all (backend verbs)" },
 	{ "kinds", 0, CT_OPT_TEXT, AT(kinds), "latency,oneway,duplex", 0, 0, NULL, "LIST",
 		"p2p: latency (half round trip), oneway and duplex bandwidth" },
 	{ "window", 0, CT_OPT_INT, AT(window), "64", 1, 4096, NULL, "N",
@@ -77,6 +78,14 @@ ct_status ct_plan_word(const char *word, bool *p2p, ct_coll *coll)
 		return ct_fail(CT_INVALID, "no operation \"%s\"; did you mean %s?", word, near);
 	return ct_fail(CT_INVALID, "no operation \"%s\"; there are p2p, allreduce, alltoall, allgather, "
 		"reduce_scatter, broadcast, barrier", word);
+}
+
+/* All ranks to or from one hub; the hub's own partner is its nearest neighbour. Messages go from the
+ * lower rank to the higher one, as in a pair. */
+static void star(uint32_t nranks, uint32_t hub, uint32_t *partner)
+{
+	for (uint32_t r = 0; nranks > 1 && r < nranks; r++)
+		partner[r] = r != hub ? hub : hub > 0 ? hub - 1 : 1;
 }
 
 static void pair_neighbours(uint32_t nranks, uint32_t *partner)
@@ -123,6 +132,10 @@ ct_status ct_pairs_parse(const char *text, uint32_t nranks, uint32_t *partner)
 		partner[r] = r;
 	if (strcmp(text, "all") == 0) {
 		pair_neighbours(nranks, partner);
+		return CT_OK;
+	}
+	if (strcmp(text, "incast") == 0 || strcmp(text, "outcast") == 0) {
+		star(nranks, text[0] == 'i' ? nranks - 1 : 0, partner);
 		return CT_OK;
 	}
 	while (more) {

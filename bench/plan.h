@@ -41,7 +41,7 @@ ct_status ct_plan_make(const struct ct_bench_settings *s, const char *word, uint
 	struct ct_bench_plan *plan);
 void ct_plan_free(struct ct_bench_plan *plan);
 
-/* "0-1,2-3" or "all" (0-1, 2-3, …) to a partner for each of NRANKS ranks, own rank = idle.
+/* "0-1,2-3", "all" (0-1, 2-3, …), "incast" or "outcast" (all with the last or the first) to a partner for each of NRANKS ranks, own rank = idle.
  * CT_INVALID: not a pair, a rank that does not exist or stands twice. Pure. */
 ct_status ct_pairs_parse(const char *text, uint32_t nranks, uint32_t *partner);
 

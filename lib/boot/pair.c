@@ -62,37 +62,51 @@ static int left_ms(struct ct_deadline by)
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
+/* Some of BYTES more to the other side; *SAID counts. */
+static ct_status say_some(int fd, const void *out, size_t bytes, size_t *said)
+{
+	ssize_t n = send(fd, (const char *)out + *said, bytes - *said, MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return ct_fail(CT_PEER, "the other side has left: %s", strerror(errno));
+	*said += n > 0 ? (size_t)n : 0;
+	return CT_OK;
+}
+
+static ct_status hear_some(int fd, void *in, size_t bytes, size_t *heard)
+{
+	ssize_t n = recv(fd, (char *)in + *heard, bytes - *heard, 0);
+
+	if (n == 0)
+		return ct_fail(CT_PEER, "the other side has left");
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return ct_fail(CT_PEER, "the other side has left: %s", strerror(errno));
+	*heard += n > 0 ? (size_t)n : 0;
+	return CT_OK;
+}
+
 /* Both directions at once, so that neither side waits for the other's buffers. */
-static ct_status swap(struct ct_pair *p, const void *out, void *in, size_t bytes,
+static ct_status swap(const struct ct_pair *p, const void *out, void *in, size_t bytes,
 	struct ct_deadline by)
 {
 	size_t said = 0, heard = 0;
+	ct_status status = CT_OK;
 
-	while (said < bytes || heard < bytes) {
-		struct pollfd f = { p->fd, (short)((said < bytes ? POLLOUT : 0) |
-			(heard < bytes ? POLLIN : 0)), 0 };
-		ssize_t n;
+	while (status == CT_OK && (said < bytes || heard < bytes)) {
+		short wanted = (short)((said < bytes ? POLLOUT : 0) | (heard < bytes ? POLLIN : 0));
+		struct pollfd f = { p->fd, wanted, 0 };
 
 		if (ct_deadline_passed(by))
 			return ct_fail(CT_TIMEOUT, "the other side does not answer within %u s",
 				(unsigned)(p->timeout_ns / 1000000000u));
 		if (poll(&f, 1, left_ms(by)) < 0 && errno != EINTR)
 			return ct_fail(CT_IO, "poll: %s", strerror(errno));
-		if (said < bytes && (f.revents & POLLOUT) != 0) {
-			n = send(p->fd, (const char *)out + said, bytes - said, MSG_NOSIGNAL);
-			if (n < 0 && errno != EAGAIN && errno != EINTR)
-				return ct_fail(CT_PEER, "the other side has left: %s", strerror(errno));
-			said += n > 0 ? (size_t)n : 0;
-		}
-		if (heard < bytes && (f.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-			n = recv(p->fd, (char *)in + heard, bytes - heard, 0);
-			if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-				return ct_fail(CT_PEER, "the other side has left%s%s", n < 0 ? ": " : "",
-					n < 0 ? strerror(errno) : "");
-			heard += n > 0 ? (size_t)n : 0;
-		}
+		if ((f.revents & wanted & POLLOUT) != 0)
+			status = say_some(p->fd, out, bytes, &said);
+		if (status == CT_OK && (f.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+			status = hear_some(p->fd, in, bytes, &heard);
 	}
-	return CT_OK;
+	return status;
 }
 
 static ct_status pair_allgather(void *ctx, const void *mine, void *all, size_t bytes)

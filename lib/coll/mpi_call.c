@@ -188,6 +188,9 @@ static ct_status bind_pair(const struct ct_mpi_row *row, const struct ct_coll_de
 	if (desc->partner[row->rank] >= row->nranks)
 		return ct_fail(CT_INVALID, "backend mpi: partner %u of rank %u; there are %u ranks",
 			desc->partner[row->rank], row->rank, row->nranks);
+	for (uint32_t i = 0; i < row->nranks; i++)
+		if (desc->partner[i] < row->nranks && desc->partner[desc->partner[i]] != i)
+			return ct_fail(CT_UNSUPPORTED, "backend mpi has pairs of ranks only");
 	req->peer = (int)desc->partner[row->rank];
 	req->window = (int)desc->window;
 	req->pending = ct_alloc((size_t)req->window * 2, sizeof(*req->pending));

@@ -217,6 +217,25 @@ static ct_status ranged(const char *what, int64_t value, int64_t low, int64_t hi
 		(long long)low, (long long)high);
 }
 
+/* The first of knob, option and use that says something. */
+static int64_t first_of(int64_t knob, int64_t option, int64_t use)
+{
+	return knob > 0 ? knob : option > 0 ? option : use;
+}
+
+/* The device carries messages up to so many bytes in the request; 0: none of ours. */
+static uint32_t inline_of(const struct ct_raw_req *req)
+{
+	int64_t asked = req->desc.knob[KNOB_INLINE], use = req->desc.coll == CT_P2P_LATENCY ? INLINE : 0;
+
+	if (asked < 0)
+		asked = req->row->set.inline_bytes;
+	if (asked < 0)
+		asked = use;
+	/* no more than this message needs: some devices make room for all of it in each request */
+	return (int64_t)req->bytes <= asked ? (uint32_t)req->bytes : 0;
+}
+
 /* Numbers of queue pairs and requests, by knob, option, or use. */
 static ct_status set_depths(struct ct_raw_req *req)
 {
@@ -224,39 +243,31 @@ static ct_status set_depths(struct ct_raw_req *req)
 	const struct ibv_device_attr *a = &req->row->dev.attr;
 	const int64_t *knob = req->desc.knob;
 	bool latency = req->desc.coll == CT_P2P_LATENCY;
-	int64_t qps = knob[KNOB_QPS] > 0 ? knob[KNOB_QPS] : set->qps > 0 ? set->qps : 1;
-	int64_t list = knob[KNOB_LIST] > 0 && !latency ? knob[KNOB_LIST] : 1;
-	int64_t depth = set->tx_depth > 0 ? set->tx_depth : DEPTH;
-	int64_t rx = !req->hears ? 1 : set->rx_depth > 0 ? set->rx_depth : RX_DEPTH;
-	int64_t inlined = knob[KNOB_INLINE] >= 0 ? knob[KNOB_INLINE] : set->inline_bytes;
-	int64_t mod = knob[KNOB_CQ_MOD] > 0 ? knob[KNOB_CQ_MOD] : set->cq_mod;
+	int64_t list = latency ? 1 : first_of(knob[KNOB_LIST], 0, 1);
+	int64_t qps = latency ? 1 : first_of(knob[KNOB_QPS], set->qps, 1);
+	int64_t depth = first_of(0, set->tx_depth, 2 * list > DEPTH ? 2 * list : DEPTH);
+	int64_t rx = req->hears ? first_of(0, set->rx_depth, RX_DEPTH) : 1;
+	int64_t mod;
 	ct_status status = ranged("queue pairs", qps, 1, a->max_qp < MOST_QPS ? a->max_qp : MOST_QPS);
 
-	if (depth < 2 * list && set->tx_depth == 0)
-		depth = 2 * list;
 	if (latency && depth < 2 * CT_RAW_SIGNAL)
 		depth = 2 * CT_RAW_SIGNAL;
+	mod = first_of(knob[KNOB_CQ_MOD], set->cq_mod, depth / 2);
+	if (status == CT_OK)
+		status = ranged("list", list, 1, MOST_LIST);
 	if (status == CT_OK)
 		status = ranged("tx depth", depth, list, a->max_qp_wr);
 	if (status == CT_OK)
 		status = ranged("rx depth", rx, 1, a->max_qp_wr);
-	if (status == CT_OK)
-		status = ranged("list", list, 1, MOST_LIST);
 	if (status != CT_OK)
 		return status;
-	if (mod <= 0)
-		mod = depth / 2;
-	req->qps = (uint32_t)(latency ? 1 : qps);
+	req->qps = (uint32_t)qps;
 	req->list = (uint32_t)list;
 	req->depth = (uint32_t)depth;
 	req->rx_depth = (uint32_t)rx;
-	req->refill = (uint32_t)(rx / 4 < 1 ? 1 : rx / 4 < REFILL ? rx / 4 : REFILL);
-	req->signal = (uint32_t)((mod < depth / 2 ? mod : depth / 2) / list);
-	if (req->signal == 0)
-		req->signal = 1;
-	if (inlined < 0)
-		inlined = latency && req->bytes <= INLINE ? (int64_t)req->bytes : 0;
-	req->inline_bytes = (uint32_t)(inlined < (int64_t)req->bytes ? 0 : inlined);
+	req->refill = (uint32_t)first_of(rx / 4 < REFILL ? rx / 4 : REFILL, 0, 1);
+	req->signal = (uint32_t)first_of((mod < depth / 2 ? mod : depth / 2) / list, 0, 1);
+	req->inline_bytes = inline_of(req);
 	return CT_OK;
 }
 

@@ -6,8 +6,8 @@ page=$CT_SRCDIR/docs/man/colltune.1
 
 # "-b --min-bytes" or "--net", a line each
 of_help() {
-	"$COLLTUNE" "$1" --help | sed -En 's/^  (-[a-zA-Z]), (--[a-z-]+).*/\1 \2/p
-		s/^      (--[a-z-]+).*/\1/p'
+	"$COLLTUNE" "$1" --help | sed -En 's/^  (-[a-zA-Z]), (--[a-zA-Z_-]+).*/\1 \2/p
+		s/^      (--[a-zA-Z_-]+).*/\1/p'
 }
 
 # Those of the sections whose title has one of the WORDS
@@ -20,7 +20,7 @@ of_page() {
 		}' "$page"
 }
 
-for command in topo bench accept list view compare export; do
+for command in topo bench perftest accept list view compare export; do
 	is "$command: every option, and no other" "$(of_page "$command" | sort)" \
 		"$(of_help "$command" | sort)"
 done
