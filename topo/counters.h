@@ -210,4 +210,33 @@ void ct_ports_read(struct ct_ports *ports, size_t i, struct ct_port_sample *samp
  * the port's lifespan (and two ticks of the kernel's clock, in which it counts). */
 uint64_t ct_ports_stale_ns(const struct ct_ports *ports, size_t i, uint64_t now_ns);
 
+/* ---- again and again ------------------------------------------------------------------------- */
+
+/* What one look says of one port. */
+struct ct_port_look {
+	const struct ct_port *port;
+	bool fresh;              /* something new: counts and elapsed_ns mean something */
+	uint64_t elapsed_ns;     /* since the look before */
+	struct ct_counts counts; /* in that time; with what was reset or stands at its end */
+	struct ct_counts total;  /* of all looks */
+};
+
+/* Looks at each port at most every INTERVAL_NS, and not before the kernel's own copy of what the
+ * device said is older than its lifespan. */
+struct ct_port_poll;
+
+/* *POLL is freed with ct_port_poll_close(). Errors as of ct_ports_open(). One thread at a time. */
+ct_status ct_port_poll_open(const char *sysroot, uint64_t interval_ns, struct ct_port_poll **poll);
+void ct_port_poll_close(struct ct_port_poll *poll);
+
+/* How long from NOW_NS (ct_now_ns()) until some port is due; 0 = now. */
+uint64_t ct_port_poll_wait_ns(const struct ct_port_poll *poll, uint64_t now_ns);
+
+/* Reads what is due and says for every port what is new, *N of them, valid until the next look. The
+ * first look makes nothing fresh: there is nothing to compare with. */
+const struct ct_port_look *ct_port_poll_look(struct ct_port_poll *poll, uint64_t now_ns, size_t *n);
+
+/* Of a fresh look, ID's unit per second; -1 where the port does not expose it or nothing is new. */
+double ct_port_look_rate(const struct ct_port_look *look, enum ct_count_id id);
+
 #endif

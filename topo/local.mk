@@ -20,6 +20,7 @@ core_sources += \
 	topo/numa.c \
 	topo/nvml.c \
 	topo/pci.c \
+	topo/poll.c \
 	topo/settings.c \
 	topo/sysfs.c topo/sysfs.h \
 	topo/topo.h \

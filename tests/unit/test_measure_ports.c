@@ -124,7 +124,7 @@ static ct_status rank_main(const struct ct_boot *boot, void *arg)
 		.sysroot = arg, .world = &world };
 	struct ct_measure_plan plan = { .candidates = list, .ncandidates = 2, .tests = &test,
 		.ntests = 1, .seed = 3, .on_result = keep, .arg = (void *)(uintptr_t)boot,
-		.stop = { .precision = 1e-9, .max_samples = 200 } };
+		.stop = { .precision = 1e-9, .max_samples = 200, .check = 1 } };
 	ct_status status = ct_world_make(boot, &world);
 
 	if (status != CT_OK)

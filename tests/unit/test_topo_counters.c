@@ -450,6 +450,68 @@ static void test_lifespan(void **state)
 	ct_ports_close(ports);
 }
 
+/* Looks follow each other: nothing before the interval and the kernel's lifespan are over, a wrap is
+ * counted through, a reset is said, what vanishes is not exposed. */
+static void test_poll(void **state)
+{
+	static const char dir[] = PORT1("mlx5_0") "hw_counters/";
+	struct ct_port_poll *poll = NULL;
+	const struct ct_port_look *look;
+	uint64_t now, wait;
+	size_t n;
+
+	(void)state;
+	put_number(dir, "packet_seq_err", 4294967290);
+	put_number(dir, "out_of_sequence", 700);
+	assert_int_equal(ct_port_poll_open(root, 3000000, &poll), CT_OK);
+	now = ct_now_ns();
+	assert_int_equal(ct_port_poll_wait_ns(poll, now), 0);
+	look = ct_port_poll_look(poll, now, &n);
+	assert_int_equal(n, 1);
+	assert_false(look->fresh);
+	assert_true(ct_port_look_rate(look, CT_COUNT_SEQ_NAKS) < 0);
+	wait = ct_port_poll_wait_ns(poll, now);
+	assert_true(wait >= 3000000 && wait < 3000000000);
+	put_number(dir, "packet_seq_err", 4); /* 10 more, by way of 2^32 */
+	put_number(dir, "out_of_sequence", 7);
+	assert_false(ct_port_poll_look(poll, now + wait - 1, &n)->fresh);
+	look = ct_port_poll_look(poll, now + wait, &n);
+	assert_true(look->fresh && look->elapsed_ns > 0);
+	assert_int_equal(look->counts.value[CT_COUNT_SEQ_NAKS], 10);
+	assert_int_equal(look->counts.value[CT_COUNT_RX_OUT_OF_SEQUENCE], 7);
+	assert_int_equal(look->counts.reset, ct_count_bit(CT_COUNT_RX_OUT_OF_SEQUENCE));
+	assert_true(ct_port_look_rate(look, CT_COUNT_SEQ_NAKS) ==
+		10 * 1e9 / (double)look->elapsed_ns);
+	assert_true(ct_port_look_rate(look, CT_COUNT_CNP_TX) < 0);
+	put(PORT1("mlx5_0") "hw_counters/packet_seq_err", "N/A\n");
+	look = ct_port_poll_look(poll, ct_now_ns() + 60000000000, &n);
+	assert_true(look->fresh);
+	assert_int_equal(look->counts.exposed, ct_count_bit(CT_COUNT_RX_OUT_OF_SEQUENCE));
+	assert_int_equal(look->total.value[CT_COUNT_SEQ_NAKS], 10);
+	ct_port_poll_close(poll);
+}
+
+/* With a lifespan longer than the interval, the lifespan counts. */
+static void test_poll_lifespan(void **state)
+{
+	static const char dir[] = PORT1("rxe1") "hw_counters/";
+	struct ct_port_poll *poll = NULL;
+	uint64_t now;
+	size_t n;
+
+	(void)state;
+	put_number(dir, "sent_pkts", 1);
+	put_number(dir, "lifespan", 5000);
+	assert_int_equal(ct_port_poll_open(root, 1000, &poll), CT_OK);
+	ct_port_poll_look(poll, ct_now_ns(), &n);
+	now = ct_now_ns();
+	assert_true(ct_port_poll_wait_ns(poll, now) > 2000000000);
+	assert_int_equal(ct_port_poll_wait_ns(poll, now + 60000000000), 0);
+	assert_false(ct_port_poll_look(poll, now, &n)->fresh);
+	ct_port_poll_close(poll);
+	assert_int_equal(ct_port_poll_open("/nonexistent/tree", 1, &poll), CT_IO);
+}
+
 /* Trees of others: an interface that leads out of its folder, a port that is none, a value that is
  * no number, no device at all. */
 static void test_hostile(void **state)
@@ -595,6 +657,8 @@ int main(void)
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_text),
 		IN_TREE(test_lifespan),
+		IN_TREE(test_poll),
+		IN_TREE(test_poll_lifespan),
 		IN_TREE(test_hostile),
 		cmocka_unit_test(test_vocabulary),
 		cmocka_unit_test(test_document),
