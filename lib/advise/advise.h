@@ -127,5 +127,6 @@ ct_status ct_duels_judge(struct ct_duel *duels, size_t n);
 
 #include "compare.h"
 #include "roce.h"
+#include "ladder.h"
 
 #endif

@@ -11,6 +11,7 @@ core_sources += \
 	lib/advise/host.c \
 	lib/advise/network.c \
 	lib/advise/paths.c \
+	lib/advise/ladder.c lib/advise/ladder.h \
 	lib/advise/results.c \
 	lib/advise/roce.h lib/advise/roce_ecn.c lib/advise/roce_headroom.c \
 	lib/advise/rules.h \

@@ -14,6 +14,7 @@ core_sources += \
 	lib/base/option.c lib/base/option.h \
 	lib/base/option_env.c \
 	lib/base/option_out.c \
+	lib/base/paired.c \
 	lib/base/rank.c \
 	lib/base/rng.c lib/base/rng.h \
 	lib/base/sha256.c lib/base/sha256.h \

@@ -63,4 +63,24 @@ struct ct_ratio {
 struct ct_ratio ct_ratio_interval(const double *a, size_t na, const double *b, size_t nb,
 	double level);
 
+/* ---- paired samples: a[i] and b[i] were taken together -------------------------------------- */
+
+struct ct_wsr {
+	double v; /* sum of the ranks of the positive differences, mid-ranks for ties */
+	double p; /* two-sided: exact (given the ties) up to 50 differences, else normal */
+};
+
+/* Wilcoxon's signed-rank test of N differences against 0; zeros are left out (Wilcoxon 1945). A NaN,
+ * no difference but zeros, or no memory: p = 1. */
+struct ct_wsr ct_signed_rank(const double *d, size_t n);
+
+/* The C for which the C-th smallest and C-th largest Walsh average bound an interval of at least
+ * LEVEL (Hollander, Wolfe, Chicken 2014, section 3.3): 4 for 8 and 0.95. 0: N is too small. */
+size_t ct_signed_rank_critical(size_t n, double level);
+
+/* Hodges-Lehmann ratio a/b of pairs: the exponential of the median of the Walsh averages of
+ * log(a[i]/b[i]), and its LEVEL interval. (0, INFINITY) when N is too small (5 for 0.95); a ratio of 1
+ * with it when N is 0, a value is not positive and finite, or memory is short (N * N / 2 values). */
+struct ct_ratio ct_ratio_paired(const double *a, const double *b, size_t n, double level);
+
 #endif

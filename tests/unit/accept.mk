@@ -7,6 +7,7 @@ unit_tests += \
 	tests/unit/test_advise_compare \
 	tests/unit/test_advise_node \
 	tests/unit/test_advise_roce \
+	tests/unit/test_advise_ladder \
 	tests/unit/test_advise_rules
 shell_tests += tests/cli/compare_sets.t
 shell_tests += tests/cli/compare_lossy.t
