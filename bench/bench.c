@@ -8,6 +8,7 @@
 #include "advise/advise.h"
 #include "cli.h"
 #include "job.h"
+#include "ladder.h"
 #include "plan.h"
 #include "shown.h"
 #include "sink.h"
@@ -19,7 +20,7 @@ const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_opt
 
 static const struct ct_cli cli = {
 	.command = "bench",
-	.args = "p2p|allreduce|alltoall|allgather|reduce_scatter|broadcast|barrier",
+	.args = "p2p|allreduce|alltoall|allgather|reduce_scatter|broadcast|barrier|ladder",
 	.text = "Measure point-to-point or a collective operation between the ranks of a launcher "
 		"(mpirun -n 4 colltune bench allreduce), or of threads (-t 4). Sizes take K, M, G (powers of "
 		"two). The columns are nccl-tests'; --stats adds quantiles, the interval of the median and "
@@ -84,20 +85,21 @@ static bool is_done(void *arg, uint32_t round, const struct ct_candidate *c, con
 	return i != SIZE_MAX && run->done[i] != 0;
 }
 
-static json_t *environment_record(const struct run *run)
+json_t *ct_bench_environment(const struct ct_rank *rank, const struct ct_bench_settings *settings,
+	const char *word)
 {
 	char hash[CT_MACHINE_HASH_ROOM] = "";
 	struct ct_machine *machine = NULL;
-	json_t *echo = ct_options_echo(ct_bench_options, run->settings), *record;
+	json_t *echo = ct_options_echo(ct_bench_options, settings), *record;
 	char command[64];
 
 	/* A machine that cannot be read has no hash; the measurement stands all the same. */
 	if (ct_machine_read(NULL, &machine) == CT_OK && ct_machine_hash(machine, hash) != CT_OK)
 		hash[0] = '\0';
 	ct_machine_free(machine);
-	snprintf(command, sizeof(command), "bench %s", run->word);
-	record = ct_record_environment(run->rank->session, command, echo, hash[0] != '\0' ? hash : NULL,
-		(uint64_t)run->settings->job.seed);
+	snprintf(command, sizeof(command), "bench %s", word);
+	record = ct_record_environment(rank->session, command, echo, hash[0] != '\0' ? hash : NULL,
+		(uint64_t)settings->job.seed);
 	json_decref(echo);
 	return record;
 }
@@ -110,7 +112,7 @@ static ct_status open_outputs(struct run *run)
 	ct_status status = CT_OK;
 
 	if (run->rank->world.rank == 0) {
-		run->environment = environment_record(run);
+		run->environment = ct_bench_environment(run->rank, s, run->word);
 		status = run->environment == NULL ? ct_fail(CT_NOMEM, "no memory for a record")
 			: ct_sink_open(s->json, s->csv, run->environment, &run->sink);
 	}
@@ -152,7 +154,8 @@ static void print_head(const struct run *run)
 		printf("# %lld rounds with fresh connections; each row is the round with the median time\n",
 			(long long)s->rounds);
 	if (run->plan.p2p)
-		printf("# pairs: %s; one-way and duplex keep %lld messages in flight\n", s->pairs,
+		printf("# pairs: %s; one-way and duplex keep %lld messages in flight\n",
+			s->pairs != NULL ? s->pairs : CT_PAIRS,
 			(long long)s->window);
 	if (w->oversubscribed)
 		printf("# oversubscribed: more ranks than processors, so times tell about the scheduler "
@@ -288,6 +291,22 @@ static ct_status check(const struct ct_bench_settings *s, const char *word)
 	return ct_plan_check(s, word);
 }
 
+static int run_bench(struct ct_bench_settings *s, struct asked *asked)
+{
+	bool ladder = ct_plan_ladder(asked->word);
+
+	if (s->rounds == 0)
+		s->rounds = ladder ? CT_LADDER_ROUNDS : s->compare ? CT_LEAST_ROUNDS : 1;
+	if (ladder && strcmp(s->job.net, "auto") == 0) {
+		/* Whatever transport can run here is looked at, so no module may be left unopened. */
+		ct_free(s->job.net);
+		s->job.net = NULL;
+	}
+	if (!ladder)
+		return ct_job_run("bench", &s->job, names(s->job.coll, "mpi"), run_rank, asked);
+	return ct_job_run("bench", &s->job, names(s->job.coll, "mpi"), ct_ladder_job, s);
+}
+
 int ct_bench_main(int argc, char **argv)
 {
 	struct ct_bench_settings settings = { 0 };
@@ -306,9 +325,7 @@ int ct_bench_main(int argc, char **argv)
 			code = CT_EXIT_USAGE;
 			break;
 		}
-		if (settings.rounds == 0)
-			settings.rounds = settings.compare ? CT_LEAST_ROUNDS : 1;
-		code = ct_job_run("bench", &settings.job, names(settings.job.coll, "mpi"), run_rank, &asked);
+		code = run_bench(&settings, &asked);
 		break;
 	}
 	ct_options_free(ct_bench_options, &settings);

@@ -31,7 +31,7 @@ const struct ct_option ct_bench_own_options[] = {
 		"how ranks' times become one; only 3, the maximum, is offered" },
 	{ "rounds", 0, CT_OPT_INT, AT(rounds), "0", 0, 1000, NULL, "N",
 		"repeat everything with fresh connections; the table shows the median round; 0: 8 with "
-		"--compare, else 1" },
+		"--compare, 10 for ladder, else 1" },
 	{ "compare", 0, CT_OPT_FLAG, AT(compare), NULL, 0, 0, NULL, NULL,
 		"judge the only two candidates against each other below the tables: ratio, interval, "
 		"significance, crossovers, verdict" },
@@ -41,9 +41,10 @@ const struct ct_option ct_bench_own_options[] = {
 		"stop when the interval's half width / median is below X" },
 	{ "placement", 0, CT_OPT_CHOICE, AT(placement), "both", 0, 0, placement_choices, "WORD",
 		"out of place, in place, or both" },
-	{ "pairs", 0, CT_OPT_TEXT, AT(pairs), "0-1", 0, 0, NULL, "LIST",
-		"p2p: pairs of ranks at once, as 0-1,2-3; all: 0-1, 2-3 and so on; incast: all to the last "
-		"rank; outcast: rank 0 to all (backend verbs)" },
+	{ "pairs", 0, CT_OPT_TEXT, AT(pairs), NULL, 0, 0, NULL, "LIST",
+		"p2p, ladder: pairs of ranks at once, as 0-1,2-3; all: 0-1, 2-3 and so on; incast: all to "
+		"the last rank; outcast: rank 0 to all (backend verbs); none given: 0-1; ladder: all, of "
+		"two hosts each where there are several" },
 	{ "kinds", 0, CT_OPT_TEXT, AT(kinds), "latency,oneway,duplex", 0, 0, NULL, "LIST",
 		"p2p: latency (half round trip), oneway and duplex bandwidth" },
 	{ "window", 0, CT_OPT_INT, AT(window), "64", 1, 4096, NULL, "N",
@@ -60,7 +61,12 @@ const struct ct_option ct_bench_own_options[] = {
 #undef AT
 
 static const char *const words[] = { "p2p", "allreduce", "alltoall", "allgather", "reduce_scatter",
-	"broadcast", "barrier", NULL };
+	"broadcast", "barrier", "ladder", NULL };
+
+bool ct_plan_ladder(const char *word)
+{
+	return strcmp(word, "ladder") == 0;
+}
 
 ct_status ct_plan_word(const char *word, bool *p2p, ct_coll *coll)
 {
@@ -68,7 +74,7 @@ ct_status ct_plan_word(const char *word, bool *p2p, ct_coll *coll)
 
 	*p2p = strcmp(word, "p2p") == 0;
 	*coll = CT_P2P_LATENCY;
-	if (*p2p)
+	if (*p2p || ct_plan_ladder(word))
 		return CT_OK;
 	for (size_t i = 1; words[i] != NULL; i++)
 		if (strcmp(word, words[i]) == 0)
@@ -77,7 +83,7 @@ ct_status ct_plan_word(const char *word, bool *p2p, ct_coll *coll)
 	if (near != NULL)
 		return ct_fail(CT_INVALID, "no operation \"%s\"; did you mean %s?", word, near);
 	return ct_fail(CT_INVALID, "no operation \"%s\"; there are p2p, allreduce, alltoall, allgather, "
-		"reduce_scatter, broadcast, barrier", word);
+		"reduce_scatter, broadcast, barrier, ladder", word);
 }
 
 /* All ranks to or from one hub; the hub's own partner is its nearest neighbour. Messages go from the
@@ -336,7 +342,7 @@ static ct_status add_p2p(const struct ct_bench_settings *s, struct ct_bench_plan
 	plan->partner = ct_alloc(nranks, sizeof(*plan->partner));
 	if (plan->partner == NULL)
 		return CT_NOMEM;
-	if (ct_pairs_parse(s->pairs, nranks, plan->partner) != CT_OK)
+	if (ct_pairs_parse(s->pairs != NULL ? s->pairs : CT_PAIRS, nranks, plan->partner) != CT_OK)
 		return CT_INVALID;
 	(void)kinds_of(s->kinds, &kinds);
 	for (int coll = CT_P2P_LATENCY; coll <= CT_P2P_DUPLEX && status == CT_OK; coll++)

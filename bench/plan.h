@@ -22,6 +22,11 @@ struct ct_bench_settings {
 
 extern const struct ct_option ct_bench_own_options[];
 
+#define CT_PAIRS "0-1" /* of p2p without --pairs */
+
+/* Is WORD the ladder, which has tests of its own (ladder.c)? */
+bool ct_plan_ladder(const char *word);
+
 /* What WORD ("p2p", "allreduce", …) measures: *P2P or *COLL. CT_INVALID names the nearest. */
 ct_status ct_plan_word(const char *word, bool *p2p, ct_coll *coll);
 

@@ -161,17 +161,17 @@ static enum ct_ladder_end end_of(const struct ct_ladder *l)
 	return any == 0 || open > 0 ? CT_LADDER_OPEN : CT_LADDER_CLEAN;
 }
 
-/* "MPI point-to-point, 1.80 times [1.71, 1.93] what native/shm takes" */
-static void place_text(const struct ct_ladder *l, char *out, size_t room)
+/* "MPI messages: 1.80 times [1.71, 1.93] the cost of native/shm messages" */
+static void place_text(const struct ct_ladder *l, int rung, char *out, size_t room)
 {
-	const struct ct_rung *r = &l->rungs[l->worst];
+	const struct ct_rung *r = &l->rungs[rung];
 	const struct ct_rung *base = r->against >= 0 ? &l->rungs[r->against] : NULL;
 	char interval[64] = "", explained[96] = "";
 
 	if (isfinite(r->unexplained.high))
 		snprintf(interval, sizeof(interval), " [%.2f, %.2f]", r->unexplained.low,
 			 r->unexplained.high);
-	if (base != NULL && r->explained != 1)
+	if (base != NULL && fabs(r->explained - 1) >= 0.005)
 		snprintf(explained, sizeof(explained), ", once the %.2f times that are explained are "
 			 "taken out", r->explained);
 	snprintf(out, room, "%s: %.2f times%s %s%s%s", r->name, r->unexplained.ratio, interval,
@@ -195,16 +195,32 @@ static void doubt_text(const struct ct_ladder *l, char *out, size_t room)
 						       : "the rounds differ too much");
 }
 
+/* When the lowest rung is the worst, the reader also asks which layer above it is. */
+static void next_text(const struct ct_ladder *l, char *out, size_t room)
+{
+	int next = -1;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->rungs[i].result == CT_RUNG_LOSS && l->rungs[i].against >= 0 &&
+		    (next < 0 || l->rungs[i].unexplained.ratio > l->rungs[next].unexplained.ratio))
+			next = (int)i;
+	out[0] = '\0';
+	if (next >= 0 && l->rungs[l->worst].against < 0)
+		place_text(l, next, out, room);
+}
+
 static void speak(struct ct_ladder *l)
 {
-	char place[300] = "", doubt[64];
+	char place[280] = "", next[280] = "", doubt[64];
 
-	if (l->worst >= 0)
-		place_text(l, place, sizeof(place));
+	if (l->worst >= 0) {
+		place_text(l, l->worst, place, sizeof(place));
+		next_text(l, next, sizeof(next));
+	}
 	switch (l->end) {
 	case CT_LADDER_FOUND:
-		snprintf(l->sentence, sizeof(l->sentence), "the largest unexplained loss lies at %s",
-			 place);
+		snprintf(l->sentence, sizeof(l->sentence), "the largest unexplained loss lies at %s%s%s",
+			 place, next[0] != '\0' ? "; of the layers above it, at " : "", next);
 		break;
 	case CT_LADDER_CLEAN:
 		snprintf(l->sentence, sizeof(l->sentence),

@@ -57,7 +57,7 @@ struct ct_ladder {
 	/* judged */
 	int worst; /* rung of the largest unexplained loss, resolved or not; -1 = none */
 	enum ct_ladder_end end;
-	char sentence[400]; /* where the largest unexplained loss lies */
+	char sentence[720]; /* where the largest unexplained loss lies */
 };
 
 /*

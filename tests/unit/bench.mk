@@ -9,6 +9,7 @@ shell_tests += \
 	tests/cli/accept_threads.t \
 	tests/cli/badinput.t \
 	tests/cli/bench_compare.t \
+	tests/cli/ladder.t \
 	tests/cli/list_rows.t \
 	tests/cli/manual.t \
 	tests/cli/topo_tree.t \
@@ -19,7 +20,8 @@ mpirun_tests += \
 	tests/mpirun/alike.t \
 	tests/mpirun/cli_others.t \
 	tests/mpirun/hang_deadline.t \
-	tests/mpirun/hang_signal.t
+	tests/mpirun/hang_signal.t \
+	tests/mpirun/ladder.t
 EXTRA_DIST += tests/mpirun/ranks.sh \
 	tests/golden/allreduce-0.jsonl tests/golden/allreduce-1.jsonl \
 	tests/golden/help.txt tests/golden/help-accept.txt tests/golden/help-bench.txt \

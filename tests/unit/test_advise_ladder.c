@@ -101,7 +101,8 @@ static void hardware(void **state)
 	assert_int_equal(ladder.worst, 0);
 	assert_non_null(strstr(ladder.sentence, "verbs: "));
 	assert_true(rungs[0].unexplained.low > 10 && rungs[0].unexplained.high < 37);
-	assert_non_null(strstr(ladder.sentence, "the least that could be expected here"));
+	assert_non_null(strstr(ladder.sentence, "the least that could be expected here; of the layers above "
+		"it, at collective: 2.00 times"));
 }
 
 static void clean(void **state)
