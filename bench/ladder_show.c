@@ -30,7 +30,8 @@ static void ratio(struct ct_buf *out, const struct ct_ratio *r)
 static void add_row(const struct ct_climb *c, int kind, size_t i, struct ct_buf *out)
 {
 	const struct ct_rung *r = &c->rungs[i];
-	char measured[32], low[32], high[32], both[80], expected[32], below[16] = "-";
+	char measured[32], low[32], high[32], both[80], expected[32], below[16] = "-",
+		efficiency[16] = "-";
 	bool rate = kind == CT_LADDER_RATE;
 
 	ct_buf_add(out, "%3zu  %-30.30s", i + 1, r->name);
@@ -41,9 +42,10 @@ static void add_row(const struct ct_climb *c, int kind, size_t i, struct ct_buf 
 	/* the low cost is the high rate */
 	snprintf(both, sizeof(both), "[%s, %s]", figure(rate ? r->high : r->low, kind, low),
 		figure(rate ? r->low : r->high, kind, high));
-	ct_buf_add(out, "  %10s %-24s %10s %4.0f%%", figure(r->median, kind, measured), both,
-		figure(r->expected, kind, expected),
-		r->expected > 0 && r->median > 0 ? 100 * r->expected / r->median : 0);
+	if (r->expected > 0 && r->median > 0)
+		snprintf(efficiency, sizeof(efficiency), "%.0f%%", 100 * r->expected / r->median);
+	ct_buf_add(out, "  %10s %-24s %10s %5s", figure(r->median, kind, measured), both,
+		figure(r->expected, kind, expected), efficiency);
 	if (r->against >= 0)
 		snprintf(below, sizeof(below), "%d", r->against + 1);
 	ct_buf_add(out, "  %5s", r->against < 0 && r->expected > 0 ? "model" : below);

@@ -11,6 +11,6 @@ like "a verdict or a doubt" "$status" '^[05]$'
 is "the planted loss is found" "$(grep -Ec \
 	'^# Ladder, .*largest (unexplained loss lies|loss seen is) at native/tcp:lo messages' <<< "$out")" 2
 is "MPI's messages cost less than the late ones below them" \
-	"$(grep -Ec '^ +4  MPI messages .*%      3  0\.' <<< "$out")" 2
+	"$(grep -Ec '^ +4  MPI messages .*[%-]      3  0\.' <<< "$out")" 2
 like "a fault is not a result" "$out" 'FAULT INJECTED: delay:ms=5'
 tap_done
