@@ -189,7 +189,12 @@ static ct_status choose_pairs(struct run *run)
 		pair_hosts(w, run->partner);
 		return CT_OK;
 	}
-	return ct_pairs_parse(pairs != NULL ? pairs : "all", w->nranks, run->partner);
+	if (ct_pairs_parse(pairs != NULL ? pairs : "all", w->nranks, run->partner) != CT_OK)
+		return CT_INVALID;
+	for (uint32_t r = 0; r < w->nranks; r++)
+		if (run->partner[run->partner[r]] != r)
+			return ct_fail(CT_INVALID, "--pairs %s: the ladder needs pairs", pairs);
+	return CT_OK;
 }
 
 /* The smallest size that gives each rank an element, from BYTES on. */
