@@ -95,7 +95,8 @@ struct ct_coll_ops {
 	ct_status (*prepare)(void *self, const struct ct_coll_desc *desc, void **req);
 	/* Starts REQ; a library that only blocks runs the whole operation here. */
 	ct_status (*start)(void *self, void *req);
-	/* CT_OK when REQ's last start is complete, CT_BUSY, or its error. Never waits long. */
+	/* CT_OK when REQ's last start is complete, CT_BUSY, or its error. Never waits long. Where
+	 * net.needs_polls it may be called on, and an error then is one of the communicator. */
 	ct_status (*test)(void *self, void *req);
 	void (*release)(void *self, void *req);
 	/* Notes "now" in execution order in SLOT (0 … CT_MARKS-1); ns between two slots. */

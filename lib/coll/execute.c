@@ -6,6 +6,8 @@
 #include "execute.h"
 #include "order.h"
 
+enum { WHY = 400 }; /* bytes of a reason that are passed on */
+
 /* What a step needs at run time, with addresses in place of slices. */
 struct op_step {
 	struct ct_net_req req; /* constant but for status and the transport's part */
@@ -91,11 +93,22 @@ static void set_pending(struct op_step *step, int pending)
 	__atomic_store_n(&step->pending, pending, __ATOMIC_RELAXED);
 }
 
-static ct_status message_error(const struct op_step *step)
+/* WHY: what the transport said of it, "" if nothing. */
+static ct_status message_error(const struct op_step *step, const char *why)
 {
 	return ct_fail(step->req.status, "%s rank %u, %llu bytes: %s",
 		step->kind == CT_STEP_SEND ? "send to" : "receive from", step->req.peer,
-		(unsigned long long)step->req.bytes, ct_status_text(step->req.status));
+		(unsigned long long)step->req.bytes,
+		why[0] != '\0' ? why : ct_status_text(step->req.status));
+}
+
+/* The same, of a message that the post itself ended. */
+static ct_status posted_error(const struct op_step *step)
+{
+	char why[WHY];
+
+	snprintf(why, sizeof(why), "%s", ct_why());
+	return message_error(step, why);
 }
 
 /* Starts all that is ready; what completes at once may make more ready. */
@@ -119,7 +132,7 @@ static ct_status advance(struct ct_exec *e)
 				continue;
 			}
 			if (step->req.status != CT_OK)
-				return message_error(step);
+				return posted_error(step);
 		}
 		finish(e, step);
 		ct_order_done(&e->order, i);
@@ -144,6 +157,7 @@ static ct_status collect(struct ct_exec *e)
 {
 	uint32_t f = 0;
 	ct_status status = CT_OK;
+	char why[WHY] = "";
 
 	while (f < e->nflying) {
 		uint32_t i = e->flying[f];
@@ -156,7 +170,9 @@ static ct_status collect(struct ct_exec *e)
 		e->flying[f] = e->flying[--e->nflying];
 		set_pending(step, 0);
 		if (step->req.status != CT_OK) {
-			status = message_error(step);
+			if (status == CT_OK)
+				snprintf(why, sizeof(why), "%s", ct_why());
+			status = message_error(step, why);
 			continue;
 		}
 		finish(e, step);
@@ -170,7 +186,8 @@ ct_status ct_exec_test(struct ct_exec *e)
 	ct_status status;
 
 	if (e->status != CT_BUSY)
-		return e->status;
+		return e->status != CT_OK || !e->net->caps.needs_polls ? e->status :
+			ct_net_poll(e->net);
 	status = ct_net_poll(e->net);
 	if (status == CT_OK)
 		status = collect(e);

@@ -7,7 +7,7 @@
 #include "inside.h"
 
 /* 500 polls last some 20 us: two ranks that others have pushed onto one processor lose no more. */
-enum { EMPTY_POLLS = 500, GRACE_NS = 1000000000 };
+enum { EMPTY_POLLS = 500, GRACE_NS = 1000000000, HELP_EVERY = 15 /* a mask */ };
 
 static const uint64_t default_deadline_ns = 60000000000;
 
@@ -136,10 +136,21 @@ static ct_status answer_alarm(struct ct_session *s, enum ct_place place)
 	return CT_BUSY;
 }
 
+/* A transport may have to help its peers while this rank is through and waits for the others. */
+static ct_status help_peers(const struct ct_session *s)
+{
+	const struct ct_watched *m = &s->dog.measured; /* only this thread writes it */
+	ct_status status = CT_OK;
+
+	if (m->req != NULL && m->ops->query(m->self)->net.needs_polls)
+		status = m->ops->test(m->self, m->req);
+	return status == CT_BUSY ? CT_OK : status;
+}
+
 ct_status ct_session_wait(struct ct_session *session, const struct ct_coll_lib *lib, void *req,
 	enum ct_place place)
 {
-	uint32_t left = session->attr.world->oversubscribed ? 0 : EMPTY_POLLS;
+	uint32_t left = session->attr.world->oversubscribed ? 0 : EMPTY_POLLS, spins = 0;
 
 	for (;;) {
 		ct_status status = lib->ops->test(lib->self, req);
@@ -151,6 +162,10 @@ ct_status ct_session_wait(struct ct_session *session, const struct ct_coll_lib *
 			if (status != CT_BUSY)
 				return status;
 		}
+		if (place == CT_IN_CONTROL && (++spins & HELP_EVERY) == 0)
+			status = help_peers(session);
+		if (status != CT_BUSY && status != CT_OK)
+			return status;
 		if (left == 0)
 			sched_yield();
 		else

@@ -39,6 +39,8 @@ struct ct_net_req {
 struct ct_net_caps {
 	uint64_t eager_bytes;   /* up to here a send completes without the receiver's help */
 	bool sink;              /* receives may name a sink */
+	bool needs_polls;       /* a peer may need this rank's help after its own messages are complete:
+	                           poll also while waiting for something else */
 	bool data_unchecked;    /* true: no checksum between the ranks but the medium's own */
 	char path[160];         /* how bytes move, for people: "memfd rings of 32 x 8K, …" */
 	char expectation[16];   /* what bounds it: floor "copy" or "stream"; link "roce",

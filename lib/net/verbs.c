@@ -231,6 +231,7 @@ static void verbs_query(void *self, struct ct_net_caps *caps)
 	uint32_t peer, mtu = least_mtu(v, &peer);
 
 	caps->eager_bytes = CT_VERBS_EAGER;
+	caps->needs_polls = v->world->nranks > 1; /* small messages may be lost after they were sent */
 	caps->data_unchecked = false; /* the invariant CRC goes from end to end */
 	caps->mtu = mtu;
 	for (uint32_t i = 0; i < v->nrails; i++)
@@ -266,6 +267,25 @@ static ct_status verbs_describe(const void *settings, ct_net_line *line, void *a
 
 /* ---- progress ------------------------------------------------------------------------------ */
 
+static void activate_all(struct ct_verbs *v)
+{
+	for (uint32_t r = 0; r < v->world->nranks; r++)
+		activate(v, r);
+}
+
+static void reap_failed(struct ct_verbs *v, const struct ct_verbs_id *id, const struct ibv_wc *wc)
+{
+	const struct ct_verbs_peer *p = &v->peers[id->peer];
+
+	/* A flush has a reason, and the event that tells it may be there. */
+	if (wc->status == IBV_WC_WR_FLUSH_ERR && ct_verbs_events(v, true))
+		activate_all(v);
+	if (p->broken == CT_OK && !p->lane[id->lane].dead)
+		ct_verbs_lose(v, id->peer, ct_verbs_rail_of(v, id->lane),
+			ct_verbs_explain(v, id->peer, id->lane, wc));
+	activate(v, id->peer);
+}
+
 static void reap(struct ct_verbs *v, const struct ibv_wc *wc)
 {
 	struct ct_verbs_id id = ct_verbs_unpack(wc->wr_id);
@@ -276,9 +296,7 @@ static void reap(struct ct_verbs *v, const struct ibv_wc *wc)
 	if (p->broken != CT_OK || (lane->dead && (wc->status != IBV_WC_SUCCESS || !p->lose.on)))
 		return;
 	if (wc->status != IBV_WC_SUCCESS) {
-		s = ct_verbs_explain(v, id.peer, id.lane, wc);
-		ct_verbs_lose(v, id.peer, ct_verbs_rail_of(v, id.lane), s);
-		activate(v, id.peer);
+		reap_failed(v, &id, wc);
 		return;
 	}
 	if (id.work != CT_VERBS_RECEIVED) {
@@ -286,10 +304,10 @@ static void reap(struct ct_verbs *v, const struct ibv_wc *wc)
 		if (!lane->dead)
 			p->slots_used -= id.slots;
 	}
-	if (id.work == CT_VERBS_WRITTEN)
-		ct_verbs_written(v, &id);
 	if (p->link == CT_VERBS_HALF)
 		ct_verbs_open_to(v, id.peer);
+	if (id.work == CT_VERBS_WRITTEN)
+		ct_verbs_written(v, &id);
 	if (id.work == CT_VERBS_RECEIVED)
 		s = ct_verbs_came(v, &id, wc);
 	if (s != CT_OK)
@@ -302,6 +320,7 @@ static ct_status verbs_poll(void *self)
 	struct ct_verbs *v = self;
 	struct ibv_wc wc[REAP];
 	uint32_t kept = 0, cost = IDLE_POLL;
+	ct_status late;
 
 	for (uint32_t rail = 0; rail < v->nrails; rail++) {
 		int n = ibv_poll_cq(v->rail[rail].cq, REAP, wc);
@@ -322,9 +341,8 @@ static ct_status verbs_poll(void *self)
 	}
 	if (v->patience > cost)
 		v->patience -= cost;
-	else if (ct_verbs_events(v))
-		for (uint32_t r = 0; r < v->world->nranks; r++)
-			activate(v, r);
+	else if (ct_verbs_events(v, false))
+		activate_all(v);
 	for (uint32_t i = 0; i < v->nactive; i++) {
 		struct ct_verbs_peer *p = &v->peers[v->active[i]];
 		ct_status s = p->broken == CT_OK ? ct_verbs_progress(v, v->active[i]) : CT_OK;
@@ -336,7 +354,11 @@ static ct_status verbs_poll(void *self)
 			v->active[kept++] = v->active[i];
 	}
 	v->nactive = kept;
-	return CT_OK;
+	if (v->late == CT_OK)
+		return CT_OK;
+	late = v->late;
+	v->late = CT_OK;
+	return ct_fail(late, "%s", v->late_why);
 }
 
 static ct_status verbs_post(void *self, struct ct_net_req *req)

@@ -192,6 +192,8 @@ struct ct_verbs {
 	uint32_t patience;          /* until the next look at events */
 	uint64_t looked_ns;
 	uint32_t *active, nactive;
+	ct_status late; /* a peer was lost while no message was under way to tell it: the next poll does */
+	char late_why[320];
 	struct ct_loop loop;
 };
 
@@ -330,8 +332,9 @@ ct_status ct_verbs_heard(struct ct_verbs *v, uint32_t peer, const struct ct_verb
 /* Makes asking for events of RAIL wait for none. */
 ct_status ct_verbs_hear(struct ct_verbs_rail *rail);
 
-/* Handles what devices told since the last call: was there anything? Does not wait. */
-bool ct_verbs_events(struct ct_verbs *v);
+/* Handles what devices told since the last call: was there anything? Does not wait. Looks
+ * rarely, since that is a system call, unless AT_ONCE. */
+bool ct_verbs_events(struct ct_verbs *v, bool at_once);
 
 /* ---- verbs_lazy.c -------------------------------------------------------------------------- */
 

@@ -118,14 +118,14 @@ static void handle(struct ct_verbs *v, uint32_t rail, const struct ibv_async_eve
 	}
 }
 
-bool ct_verbs_events(struct ct_verbs *v)
+bool ct_verbs_events(struct ct_verbs *v, bool at_once)
 {
 	struct ibv_async_event event;
 	uint64_t now = ct_now_ns();
 	bool any = false;
 
 	v->patience = PATIENCE;
-	if (now - v->looked_ns < LOOK_NS)
+	if (!at_once && now - v->looked_ns < LOOK_NS)
 		return false;
 	v->looked_ns = now;
 	for (uint32_t rail = 0; rail < v->nrails; rail++)

@@ -456,6 +456,10 @@ void ct_verbs_break(struct ct_verbs *v, uint32_t peer, ct_status s)
 		return;
 	p->broken = s;
 	snprintf(p->why, sizeof(p->why), "%s", ct_why());
+	if (p->sends.head == NULL && p->recvs.head == NULL && p->nlarge == 0) {
+		v->late = s;
+		memcpy(v->late_why, p->why, sizeof(p->why));
+	}
 	for (uint32_t i = 0; i < v->nlanes; i++)
 		if (p->lane[i].qp != NULL)
 			(void)ibv_modify_qp(p->lane[i].qp, &end, IBV_QP_STATE);
