@@ -60,44 +60,45 @@ static ct_status save_fabric(const struct ct_fabric_settings *s, const struct ct
 	return status;
 }
 
-/* Findings after the text. Any warning is status 1; a reading that saw not all, and nothing wrong
- * in what it saw, is 5. */
-static ct_status add_findings(const struct ct_fabric *fabric, const struct ct_fabric_plan *plan,
-	struct ct_buf *out, int *exit_code)
+/* The files that were asked for, each told in NOTES. */
+static ct_status write_fabric(const struct ct_fabric_settings *s, const struct ct_fabric *fabric,
+	const struct ct_findings *findings, struct ct_buf *notes)
 {
-	struct ct_advise_in in = { .fabric = fabric, .plan = plan };
-	struct ct_findings findings = { .n = 0 };
-	ct_status status = ct_advise_fabric(&in, &findings);
-	size_t warnings = 0;
+	ct_status status = save_fabric(s, fabric, notes);
 
-	for (size_t i = 0; status == CT_OK && i < findings.n; i++) {
-		if (i == 0)
-			ct_buf_add(out, "findings\n");
-		ct_finding_text(&findings.list[i], out);
-		warnings += findings.list[i].severity == CT_SEVERITY_WARNING;
+	if (status == CT_OK && s->draw != NULL) {
+		status = ct_fabric_draw(fabric, findings, s->draw);
+		ct_buf_add(notes, "drawn: %s\n", s->draw);
 	}
-	if (status == CT_OK && findings.n == 0)
-		ct_buf_add(out, "findings: none\n");
-	if (warnings > 0)
-		*exit_code = CT_EXIT_FAIL;
-	else if (fabric->partial[0] != '\0')
-		*exit_code = CT_EXIT_INCONCLUSIVE;
-	ct_findings_free(&findings);
-	return status;
+	if (status == CT_OK && s->dot != NULL) {
+		status = ct_fabric_dot(fabric, s->dot);
+		ct_buf_add(notes, "written: %s\n", s->dot);
+	}
+	return status == CT_OK ? ct_buf_status(notes) : status;
+}
+
+/* Any warning is status 1; a reading that saw not all, and nothing wrong in what it saw, is 5. */
+static int exit_of(const struct ct_fabric *fabric, const struct ct_findings *findings)
+{
+	for (size_t i = 0; i < findings->n; i++)
+		if (findings->list[i].severity == CT_SEVERITY_WARNING)
+			return CT_EXIT_FAIL;
+	return fabric->partial[0] != '\0' ? CT_EXIT_INCONCLUSIVE : CT_EXIT_PASS;
 }
 
 static ct_status show_fabric(const struct ct_fabric_settings *s, const struct ct_fabric *fabric,
-	int *exit_code)
+	const struct ct_findings *findings)
 {
 	struct ct_buf text = ct_buf_make(16 << 20), notes = ct_buf_make(1 << 16);
-	ct_status status = save_fabric(s, fabric, &notes);
+	ct_status status = write_fabric(s, fabric, findings, &notes);
 
 	if (status == CT_OK)
 		status = ct_fabric_text(fabric, &text);
+	ct_buf_add(&text, findings->n == 0 ? "findings: none\n" : "findings\n");
+	for (size_t i = 0; i < findings->n; i++)
+		ct_finding_text(&findings->list[i], &text);
 	if (status == CT_OK)
-		status = add_findings(fabric, NULL, &text, exit_code);
-	if (status == CT_OK)
-		status = ct_buf_status(&notes);
+		status = ct_buf_status(&text);
 	if (status == CT_OK && !s->json)
 		printf("%s%s", text.text, notes.text != NULL ? notes.text : "");
 	ct_buf_free(&notes);
@@ -108,10 +109,17 @@ static ct_status show_fabric(const struct ct_fabric_settings *s, const struct ct
 ct_status ct_fabric_command(const struct ct_fabric_settings *settings, int *exit_code)
 {
 	struct ct_fabric fabric = { .nnodes = 0 };
+	struct ct_findings findings = { .n = 0 };
+	struct ct_advise_in in = { .fabric = &fabric };
 	ct_status status = read_fabric(settings, &fabric);
 
 	if (status == CT_OK)
-		status = show_fabric(settings, &fabric, exit_code);
+		status = ct_advise_fabric(&in, &findings);
+	if (status == CT_OK)
+		status = show_fabric(settings, &fabric, &findings);
+	if (status == CT_OK)
+		*exit_code = exit_of(&fabric, &findings);
+	ct_findings_free(&findings);
 	ct_fabric_free(&fabric);
 	return status;
 }

@@ -3,6 +3,7 @@
 #ifndef CT_BENCH_FABRIC_H
 #define CT_BENCH_FABRIC_H
 
+#include "advise/advise.h"
 #include "topo/topo.h"
 
 /* Why the InfiniBand reader was not built; NULL = it was. */
@@ -15,6 +16,14 @@ extern const char *const ct_fabric_ib_missing;
  * InfiniBand), CT_IO (may not open it), CT_NOMEM. One thread at a time. */
 ct_status ct_fabric_ib_read(const char *ca, int port, bool cables, struct ct_deadline by,
 	struct ct_fabric *fabric);
+
+/* Writes PATH (0644), an SVG drawing: levels above each other, hosts and switches one by one where they
+ * are few, else those that are cabled alike as one; what FINDINGS name is red. CT_IO, CT_NOMEM. */
+ct_status ct_fabric_draw(const struct ct_fabric *fabric, const struct ct_findings *findings,
+	const char *path);
+
+/* Writes PATH (0644) for Graphviz: every node and cable. CT_IO, CT_NOMEM. */
+ct_status ct_fabric_dot(const struct ct_fabric *fabric, const char *path);
 
 struct ct_fabric_settings {
 	const char *load, *save, *draw, *dot, *cluster, *lldp, *ca;

@@ -7,7 +7,8 @@ colltune_SOURCES += bench/bench.h bench/main.c bench/cli.h bench/cli.c bench/job
 # Files for others, through libxml2.
 colltune_SOURCES += bench/xml.h bench/xml.c bench/picture.h bench/nccl.c bench/draw.c
 # The fabric: the InfiniBand reader needs libibnetdisc.
-colltune_SOURCES += bench/fabric.h bench/fabric.c
+colltune_SOURCES += bench/fabric.h bench/fabric.c bench/fabric_cells.h bench/fabric_cells.c \
+	bench/fabric_draw.c
 if WITH_IBNETDISC
 colltune_SOURCES += bench/fabric_ib.c
 else

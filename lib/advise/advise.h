@@ -54,6 +54,7 @@ struct ct_finding {
 	double p, effect; /* Mann-Whitney, Holm-adjusted over the sizes; see base/stats.h */
 	ct_coll coll;	  /* measured: of what, and the range of sizes */
 	uint64_t low_bytes, high_bytes;
+	uint32_t fabric_port; /* a fabric's port that it is about, plus one; 0 = none */
 };
 
 struct ct_findings {

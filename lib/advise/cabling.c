@@ -340,9 +340,11 @@ static void cable_name(const struct ct_fabric *f, uint32_t from, uint32_t to, ch
 			ct_fabric_port_name(f, f->ports[port].peer, b, sizeof(b)));
 }
 
-/* The ports of NODE without a link, the first three: "; no link in L0[5], L0[6]". */
-static void idle_ports(const struct ct_fabric *f, uint32_t node, char *out, size_t room)
+/* The ports of NODE without a link, the first three: "; no link in L0[5], L0[6]". Returns the first
+ * of them, plus one; 0 = there is none. */
+static uint32_t idle_ports(const struct ct_fabric *f, uint32_t node, char *out, size_t room)
 {
+	uint32_t first = 0;
 	size_t n = 0;
 	char at[64];
 
@@ -352,11 +354,13 @@ static void idle_ports(const struct ct_fabric *f, uint32_t node, char *out, size
 
 		if (f->ports[p].peer != CT_FABRIC_NONE || ++n > 3)
 			continue;
+		first = first == 0 ? p + 1 : first;
 		snprintf(out + used, room - used, "%s%.40s", n == 1 ? "; without a link: " : ", ",
 			ct_fabric_port_name(f, p, at, sizeof(at)));
 	}
 	if (n > 3)
 		snprintf(out + strlen(out), room - strlen(out), " and %zu more", n - 3);
+	return first;
 }
 
 static struct gap *find_gap(struct cabling *c, uint32_t node, uint32_t to, bool many)
@@ -416,10 +420,12 @@ static ct_status tell_swaps(struct cabling *c, const struct ct_advice_rule *rule
 		}
 		few->cables++;
 		many->cables--;
-		if (f != NULL)
+		if (f != NULL) {
+			f->fabric_port = port_to(c->f, many->node, many->to) + 1;
 			snprintf(f->set, sizeof(f->set), few2 != NULL ?
 				"exchange the upper ends of the two cables" :
 				"move the cable's upper end to that switch");
+		}
 		if (few->cables < 0)
 			i--;
 	}
@@ -528,9 +534,11 @@ static ct_status tell_hosts(const struct ct_advise_in *in, const struct ct_advic
 		else
 			found = ct_fabric_finding(out, rule, &status, "%.60s is at %.60s, declared at "
 				"%.60s", row->name, at, want);
-		if (found != NULL)
-			snprintf(found->set, sizeof(found->set), "move the cable%s, or correct the "
-				"cluster file", other != NULL ? "s" : "");
+		if (found == NULL)
+			continue;
+		found->fabric_port = stray + 1;
+		snprintf(found->set, sizeof(found->set), "move the cable%s, or correct the cluster "
+			"file", other != NULL ? "s" : "");
 	}
 	return status;
 }
@@ -591,9 +599,11 @@ static ct_status tell_rails(const struct ct_advise_in *in, const struct ct_advic
 		found = ct_fabric_finding(out, rule, &status, "%.72s (rail %u) is at %.60s, whose other "
 			"adapters are of rail %u", node->name, node->rail,
 			ct_fabric_port_name(f, peer, at, sizeof(at)), rails[f->ports[peer].node]);
-		if (found != NULL)
-			snprintf(found->set, sizeof(found->set), "move the cable to a leaf of rail %u",
-				node->rail);
+		if (found == NULL)
+			continue;
+		found->fabric_port = p + 1;
+		snprintf(found->set, sizeof(found->set), "move the cable to a leaf of rail %u",
+			node->rail);
 	}
 	ct_free(rails);
 	return status;
@@ -628,17 +638,19 @@ ct_status ct_rule_fabric_missing(const struct ct_advice_rule *rule, const struct
 	for (size_t i = 0; status == CT_OK && i < c.ngaps; i++) {
 		const struct gap *g = &c.gaps[i];
 		struct ct_finding *f;
-		char idle[100];
+		uint32_t port;
+		char idle[160];
 
 		if (g->cables >= 0)
 			continue;
-		idle_ports(c.f, g->node, idle, sizeof(idle));
-		f = ct_fabric_finding(out, rule, &status, "%.50s: %d cable%s to %.50s missing%s",
+		port = idle_ports(c.f, g->node, idle, sizeof(idle));
+		f = ct_fabric_finding(out, rule, &status, "%.50s: %d cable%s to %.50s missing%.100s",
 			c.f->nodes[g->node].name, -g->cables, g->cables == -1 ? "" : "s",
 			c.f->nodes[g->to].name, idle);
-		if (f != NULL)
-			snprintf(f->set, sizeof(f->set), "plug or exchange the cable; is the port "
-				"disabled?");
+		if (f == NULL)
+			continue;
+		f->fabric_port = port;
+		snprintf(f->set, sizeof(f->set), "plug or exchange the cable; is the port disabled?");
 	}
 	free_cabling(&c);
 	return status == CT_OK ? tell_hosts(in, rule, false, out) : status;

@@ -154,6 +154,7 @@ ct_status ct_rule_fabric_degraded(const struct ct_advice_rule *rule, const struc
 			ct_fabric_rate_text(f->link, now, a), ct_fabric_rate_text(f->link, can, b));
 		if (found == NULL)
 			continue;
+		found->fabric_port = p + 1;
 		set_text(f, p, "reset", reset, sizeof(reset));
 		snprintf(found->set, sizeof(found->set), "reseat the cable at both ends, then "
 			"exchange it%s%s", reset[0] != '\0' ? "; to train again: " : "", reset);
@@ -228,6 +229,7 @@ static void tell_slower(const struct ct_fabric *f, uint32_t p, const struct tier
 	struct ct_fabric_rate most = ct_fabric_enabled(f, tier->rate[tier->usual].port);
 	char now[32], then[32];
 
+	found->fabric_port = p + 1;
 	enable_text(can, can.lanes < most.lanes, now);
 	enable_text(most, can.lanes < most.lanes, then);
 	if (ct_fabric_Mbps(ct_fabric_supported(f, p)) < usual) {
@@ -328,6 +330,7 @@ ct_status ct_rule_fabric_errors(const struct ct_advice_rule *rule, const struct 
 			ct_fabric_port_name(f, p, at, sizeof(at)), text);
 		if (found == NULL)
 			continue;
+		found->fabric_port = p + 1;
 		snprintf(found->set, sizeof(found->set), "look whether they still grow; then reseat and "
 			"exchange the cable, then the port's owner; clear them with perfquery -R");
 	}

@@ -4,7 +4,7 @@
 EXTRA_DIST += tests/fabric/fattree tests/fabric/ibsim.sh
 if WITH_IBNETDISC
 if !SANITIZE
-shell_tests += tests/fabric/count.t tests/fabric/faults.t
+shell_tests += tests/fabric/count.t tests/fabric/faults.t tests/fabric/draw.t
 endif
 endif
-EXTRA_DIST += tests/fabric/count.t tests/fabric/faults.t
+EXTRA_DIST += tests/fabric/count.t tests/fabric/faults.t tests/fabric/draw.t
