@@ -8,6 +8,7 @@
 
 #include "advise/advise.h"
 #include "bench.h"
+#include "cluster.h"
 
 /* "mlx5_0:1" into the adapter and its port, 0 when none is given. */
 static ct_status split_ca(const char *text, char *name, size_t room, int *port)
@@ -23,7 +24,9 @@ static ct_status split_ca(const char *text, char *name, size_t room, int *port)
 	return CT_OK;
 }
 
-static ct_status read_fabric(const struct ct_fabric_settings *s, struct ct_fabric *fabric)
+/* PLAN: what was declared, or NULL; it stands in where there is no InfiniBand to read. */
+static ct_status read_fabric(const struct ct_fabric_settings *s, const struct ct_fabric_plan *plan,
+	struct ct_fabric *fabric)
 {
 	char ca[64] = "";
 	int port = 0;
@@ -36,6 +39,8 @@ static ct_status read_fabric(const struct ct_fabric_settings *s, struct ct_fabri
 	if (status == CT_OK)
 		status = ct_fabric_ib_read(s->ca != NULL ? ca : NULL, port, s->cables,
 			ct_deadline_in(s->timeout), fabric);
+	if (status == CT_UNSUPPORTED && plan != NULL && s->ca == NULL)
+		status = ct_fabric_declared(plan, s->cluster, fabric);
 	return status;
 }
 
@@ -110,9 +115,15 @@ ct_status ct_fabric_command(const struct ct_fabric_settings *settings, int *exit
 {
 	struct ct_fabric fabric = { .nnodes = 0 };
 	struct ct_findings findings = { .n = 0 };
-	struct ct_advise_in in = { .fabric = &fabric };
-	ct_status status = read_fabric(settings, &fabric);
+	struct ct_fabric_plan plan = { .nleaves = 0 };
+	struct ct_advise_in in = { .fabric = &fabric,
+		.plan = settings->cluster != NULL ? &plan : NULL };
+	ct_status status = CT_OK;
 
+	if (settings->cluster != NULL)
+		status = ct_cluster_load(settings->cluster, &plan);
+	if (status == CT_OK)
+		status = read_fabric(settings, in.plan, &fabric);
 	if (status == CT_OK)
 		status = ct_advise_fabric(&in, &findings);
 	if (status == CT_OK)
@@ -121,5 +132,6 @@ ct_status ct_fabric_command(const struct ct_fabric_settings *settings, int *exit
 		*exit_code = exit_of(&fabric, &findings);
 	ct_findings_free(&findings);
 	ct_fabric_free(&fabric);
+	ct_fabric_plan_free(&plan);
 	return status;
 }

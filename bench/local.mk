@@ -8,7 +8,7 @@ colltune_SOURCES += bench/bench.h bench/main.c bench/cli.h bench/cli.c bench/job
 colltune_SOURCES += bench/xml.h bench/xml.c bench/picture.h bench/nccl.c bench/draw.c
 # The fabric: the InfiniBand reader needs libibnetdisc.
 colltune_SOURCES += bench/fabric.h bench/fabric.c bench/fabric_cells.h bench/fabric_cells.c \
-	bench/fabric_draw.c
+	bench/fabric_draw.c bench/cluster.h bench/cluster.c
 if WITH_IBNETDISC
 colltune_SOURCES += bench/fabric_ib.c
 else

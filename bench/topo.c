@@ -17,7 +17,7 @@ enum { CPUS_TEXT = 128 };
 struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	char *save, *load, *sysroot, *diff, *nccl_xml, *draw, *xml;
-	char *ca, *dot;
+	char *ca, *dot, *cluster;
 	bool fabric, cables, json;
 	bool identify, matrix;
 };
@@ -45,6 +45,8 @@ static const struct ct_option own_options[] = {
 		"its own" },
 	{ "ca", 0, CT_OPT_TEXT, AT(ca), NULL, 0, 0, NULL, "NAME[:PORT]",
 		"--fabric: the InfiniBand adapter to read it through; default the first that is up" },
+	{ "cluster", 0, CT_OPT_TEXT, AT(cluster), NULL, 0, 0, NULL, "FILE.yaml",
+		"--fabric: compare with what this file declares; where nothing can be read, show that" },
 	{ "dot", 0, CT_OPT_TEXT, AT(dot), NULL, 0, 0, NULL, "FILE",
 		"--fabric: write it for Graphviz, every node and cable" },
 	{ "cables", 0, CT_OPT_FLAG, AT(cables), NULL, 0, 0, NULL, NULL,
@@ -275,8 +277,9 @@ static ct_status check_fabric(const struct topo_settings *s)
 	    s->nccl_xml != NULL || s->xml != NULL))
 		return ct_fail(CT_INVALID, "--fabric goes without --matrix, --sysroot, --diff, "
 			"--nccl-xml and --xml");
-	if (!s->fabric && (s->ca != NULL || s->dot != NULL || s->json || s->cables))
-		return ct_fail(CT_INVALID, "--ca, --dot, --cables and --json need --fabric");
+	if (!s->fabric && (s->ca != NULL || s->dot != NULL || s->cluster != NULL || s->json || s->cables))
+		return ct_fail(CT_INVALID, "--ca, --cluster, --dot, --cables and --json need "
+			"--fabric");
 	return CT_OK;
 }
 
@@ -284,7 +287,7 @@ static ct_status run_fabric(struct ct_rank *rank, void *arg, int *exit_code)
 {
 	const struct topo_settings *s = arg;
 	struct ct_fabric_settings settings = { .load = s->load, .save = s->save, .draw = s->draw,
-		.ca = s->ca, .dot = s->dot, .identify = s->identify, .json = s->json, .cables = s->cables,
+		.ca = s->ca, .dot = s->dot, .cluster = s->cluster, .identify = s->identify, .json = s->json, .cables = s->cables,
 		.timeout = s->job.timeout };
 	ct_status status = CT_OK;
 

@@ -36,8 +36,9 @@ static void set_rate(struct ct_fabric *f, const struct ct_fabric_plan *plan, uin
 {
 	struct ct_fabric_port *p = &f->ports[port];
 
-	p->lanes_can = plan->Mbps > 0;
-	p->lane_can_Mbps = (uint32_t)plan->Mbps;
+	/* InfiniBand's cables have four lanes, unless somebody has split them. */
+	p->lanes_can = plan->Mbps == 0 ? 0 : plan->link == CT_FABRIC_INFINIBAND ? 4 : 1;
+	p->lane_can_Mbps = p->lanes_can > 0 ? (uint32_t)(plan->Mbps / p->lanes_can) : 0;
 	p->lanes = p->lanes_can;
 	p->lane_Mbps = p->lane_can_Mbps;
 }

@@ -2,7 +2,7 @@
 # Fabrics simulated by ibsim. Its library is preloaded, which a sanitizer's must be before: these
 # tests are not for those builds, tests/unit/test_topo_fabric.c is.
 EXTRA_DIST += tests/fabric/fattree tests/fabric/ibsim.sh
-shell_tests += tests/cli/fabric_file.t
+shell_tests += tests/cli/fabric_file.t tests/cli/fabric_cluster.t
 if WITH_IBNETDISC
 if !SANITIZE
 shell_tests += tests/fabric/count.t tests/fabric/faults.t tests/fabric/draw.t

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Cluster files through libcyaml. */
+#include "cluster.h"
+
+#include <cyaml/cyaml.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SCHEMA "colltune-cluster/1"
+
+enum { FILE_MOST = 4 << 20, NAME_MOST = CT_FABRIC_NAME - 1, ROWS_MOST = 1 << 17 };
+
+/* As written. */
+struct uplink {
+	char *to;
+	unsigned int cables;
+};
+
+struct leaf {
+	char *name;
+	unsigned int rail;
+	char **hosts;
+	unsigned int hosts_count;
+	struct uplink *uplinks;
+	unsigned int uplinks_count;
+};
+
+struct cluster {
+	char *schema, *name;
+	int link;
+	double speed, oversubscription;
+	struct leaf *leaves;
+	unsigned int leaves_count;
+};
+
+static const cyaml_strval_t links[] = { { "infiniband", CT_FABRIC_INFINIBAND },
+	{ "ethernet", CT_FABRIC_ETHERNET } };
+
+static const cyaml_schema_field_t uplink_fields[] = {
+	CYAML_FIELD_STRING_PTR("to", CYAML_FLAG_POINTER, struct uplink, to, 1, NAME_MOST),
+	CYAML_FIELD_UINT("cables", CYAML_FLAG_OPTIONAL, struct uplink, cables),
+	CYAML_FIELD_END
+};
+static const cyaml_schema_value_t uplink_row = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct uplink, uplink_fields),
+};
+static const cyaml_schema_value_t host_row = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, NAME_MOST),
+};
+
+static const cyaml_schema_field_t leaf_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct leaf, name, 1, NAME_MOST),
+	CYAML_FIELD_UINT("rail", CYAML_FLAG_OPTIONAL, struct leaf, rail),
+	CYAML_FIELD_SEQUENCE("hosts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct leaf, hosts,
+		&host_row, 0, 4096),
+	CYAML_FIELD_SEQUENCE("uplinks", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct leaf, uplinks,
+		&uplink_row, 0, 4096),
+	CYAML_FIELD_END
+};
+static const cyaml_schema_value_t leaf_row = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct leaf, leaf_fields),
+};
+
+static const cyaml_schema_field_t cluster_fields[] = {
+	CYAML_FIELD_STRING_PTR("schema", CYAML_FLAG_POINTER, struct cluster, schema, 1, 64),
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct cluster, name, 0,
+		NAME_MOST),
+	CYAML_FIELD_ENUM("link", CYAML_FLAG_STRICT, struct cluster, link, links,
+		CYAML_ARRAY_LEN(links)),
+	CYAML_FIELD_FLOAT("speed", CYAML_FLAG_OPTIONAL, struct cluster, speed),
+	CYAML_FIELD_FLOAT("oversubscription", CYAML_FLAG_OPTIONAL, struct cluster, oversubscription),
+	CYAML_FIELD_SEQUENCE("leaves", CYAML_FLAG_POINTER, struct cluster, leaves, &leaf_row, 1, 16384),
+	CYAML_FIELD_END
+};
+static const cyaml_schema_value_t cluster_row = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct cluster, cluster_fields),
+};
+
+/* ---- libcyaml's words ------------------------------------------------------------------------ */
+
+struct said {
+	char what[200]; /* its first complaint */
+	unsigned long line;
+};
+
+static void hear(cyaml_log_t level, void *ctx, const char *format, va_list args)
+{
+	struct said *said = ctx;
+	char text[200];
+	const char *line;
+
+	if (level < CYAML_LOG_ERROR)
+		return;
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	line = strstr(text, "line: ");
+	if (line != NULL && said->line == 0)
+		said->line = strtoul(line + strlen("line: "), NULL, 10);
+	if (said->what[0] == '\0' && strstr(text, "Backtrace") == NULL)
+		snprintf(said->what, sizeof(said->what), "%s",
+			strncmp(text, "Load: ", 6) == 0 ? text + 6 : text);
+}
+
+/* ---- names with numbers ---------------------------------------------------------------------- */
+
+/* One part of the brackets, "01-03" or "7": its ends and digits. Returns where it ends, or NULL. */
+static const char *read_part(const char *at, unsigned long *low, unsigned long *high, int *digits)
+{
+	char *end = NULL;
+
+	*low = *high = strtoul(at, &end, 10);
+	*digits = (int)(end - at);
+	if (*digits > 0 && *end == '-')
+		*high = strtoul(end + 1, &end, 10);
+	return *at < '0' || *at > '9' || *digits == 0 || *digits > 9 || (*end != ',' && *end != ']') || *high < *low ||
+		*high - *low > ROWS_MOST ? NULL : end;
+}
+
+/* Calls EACH with every name of TEXT, "node[01-03,7].lab" or one plain name. */
+static ct_status expand(const char *text, ct_status (*each)(void *arg, const char *name), void *arg)
+{
+	const char *open = strchr(text, '['), *close = open != NULL ? strchr(open, ']') : NULL;
+	const char *at = open;
+	char name[2 * CT_FABRIC_NAME];
+	ct_status status = CT_OK;
+
+	if (open == NULL)
+		return each(arg, text);
+	do {
+		unsigned long low = 0, high = 0;
+		int digits = 0;
+		bool padded = at[1] == '0';
+
+		at = close != NULL ? read_part(at + 1, &low, &high, &digits) : NULL;
+		if (at == NULL)
+			return ct_fail(CT_INVALID, "\"%s\": wanted is NAME or NAME[FROM-TO,...]", text);
+		for (unsigned long i = low; status == CT_OK && i <= high; i++) {
+			snprintf(name, sizeof(name), "%.*s%0*lu%s", (int)(open - text), text,
+				padded ? digits : 1, i, close + 1);
+			status = each(arg, name);
+		}
+	} while (status == CT_OK && *at == ',');
+	return status;
+}
+
+/* ---- to a plan ------------------------------------------------------------------------------- */
+
+struct filling {
+	struct ct_fabric_plan *plan;
+	size_t hosts_room, uplinks_room;
+	uint32_t leaf, cables;
+};
+
+/* Room for one more of COUNT rows of EACH bytes in *ROWS. */
+static ct_status grow(void **rows, size_t count, size_t *room, size_t each)
+{
+	void *more;
+
+	if (count >= ROWS_MOST)
+		return ct_fail(CT_INVALID, "more than %d hosts or uplinks", ROWS_MOST);
+	if (count < *room)
+		return CT_OK;
+	more = ct_realloc(*rows, 2 * *room + 64, each);
+	if (more == NULL)
+		return CT_NOMEM;
+	*rows = more;
+	*room = 2 * *room + 64;
+	return CT_OK;
+}
+
+static ct_status add_host(void *arg, const char *name)
+{
+	struct filling *f = arg;
+	void *rows = f->plan->hosts;
+	ct_status status = grow(&rows, f->plan->nhosts, &f->hosts_room, sizeof(*f->plan->hosts));
+
+	f->plan->hosts = rows;
+	if (status != CT_OK)
+		return status;
+	f->plan->hosts[f->plan->nhosts].leaf = f->leaf;
+	ct_text_clean(f->plan->hosts[f->plan->nhosts++].name, CT_FABRIC_NAME, name);
+	return CT_OK;
+}
+
+static ct_status add_uplink(void *arg, const char *name)
+{
+	struct filling *f = arg;
+	void *rows = f->plan->uplinks;
+	struct ct_plan_uplink *up;
+	ct_status status = grow(&rows, f->plan->nuplinks, &f->uplinks_room,
+		sizeof(*f->plan->uplinks));
+
+	f->plan->uplinks = rows;
+	if (status != CT_OK)
+		return status;
+	up = &f->plan->uplinks[f->plan->nuplinks++];
+	*up = (struct ct_plan_uplink){ .leaf = f->leaf, .cables = f->cables };
+	ct_text_clean(up->to, sizeof(up->to), name);
+	return CT_OK;
+}
+
+static ct_status fill_leaf(struct filling *f, const struct leaf *leaf)
+{
+	struct ct_plan_leaf *row = &f->plan->leaves[f->leaf];
+	ct_status status = CT_OK;
+
+	ct_text_clean(row->name, sizeof(row->name), leaf->name);
+	row->rail = leaf->rail;
+	for (uint32_t i = 0; i < f->leaf; i++)
+		if (strcmp(f->plan->leaves[i].name, row->name) == 0)
+			return ct_fail(CT_INVALID, "leaf \"%s\" is there twice", row->name);
+	f->plan->nleaves++;
+	for (unsigned int i = 0; status == CT_OK && i < leaf->hosts_count; i++)
+		status = expand(leaf->hosts[i], add_host, f);
+	for (unsigned int i = 0; status == CT_OK && i < leaf->uplinks_count; i++) {
+		f->cables = leaf->uplinks[i].cables > 0 ? leaf->uplinks[i].cables : 1;
+		if (f->cables > 254)
+			return ct_fail(CT_INVALID, "leaf \"%s\": %u cables to one switch", row->name,
+				f->cables);
+		status = expand(leaf->uplinks[i].to, add_uplink, f);
+	}
+	return status;
+}
+
+static ct_status fill(const struct cluster *c, struct ct_fabric_plan *plan)
+{
+	struct filling f = { .plan = plan };
+	ct_status status = CT_OK;
+
+	if (strcmp(c->schema, SCHEMA) != 0)
+		return ct_fail(CT_INVALID, "schema is not " SCHEMA);
+	if (!(c->speed >= 0 && c->speed <= 10000))
+		return ct_fail(CT_INVALID, "speed is in Gbit/s, 0 to 10000");
+	if (!(c->oversubscription >= 0 && c->oversubscription <= 1000))
+		return ct_fail(CT_INVALID, "oversubscription is 0 to 1000");
+	plan->leaves = ct_alloc(c->leaves_count, sizeof(*plan->leaves));
+	if (plan->leaves == NULL)
+		return CT_NOMEM;
+	ct_text_clean(plan->name, sizeof(plan->name), c->name != NULL ? c->name : "");
+	plan->link = (enum ct_fabric_link)c->link;
+	plan->Mbps = (uint64_t)(c->speed * 1000);
+	plan->oversubscription = c->oversubscription;
+	for (f.leaf = 0; status == CT_OK && f.leaf < c->leaves_count; f.leaf++)
+		status = fill_leaf(&f, &c->leaves[f.leaf]);
+	return status;
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+static ct_status read_file(const char *path, char **text, size_t *bytes)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ct_status status = CT_OK;
+	struct stat st;
+	ssize_t got;
+
+	if (fd < 0)
+		return ct_fail(CT_IO, "%s: %s", path, strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MOST) {
+		close(fd);
+		return ct_fail(CT_IO, "%s: not a regular file of at most %d bytes", path, FILE_MOST);
+	}
+	*text = ct_alloc((size_t)st.st_size + 1, 1);
+	*bytes = 0;
+	while (*text != NULL && *bytes < (size_t)st.st_size) {
+		got = read(fd, *text + *bytes, (size_t)st.st_size - *bytes);
+		if (got <= 0)
+			break;
+		*bytes += (size_t)got;
+	}
+	close(fd);
+	if (*text == NULL)
+		status = CT_NOMEM;
+	return status;
+}
+
+ct_status ct_cluster_load(const char *path, struct ct_fabric_plan *plan)
+{
+	struct said said = { .line = 0 };
+	const cyaml_config_t config = { .log_fn = hear, .log_ctx = &said, .mem_fn = cyaml_mem,
+		.log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_NO_ALIAS };
+	struct ct_fabric_plan made = { .nleaves = 0 };
+	struct cluster *cluster = NULL;
+	char *text = NULL, why[400];
+	size_t bytes = 0;
+	cyaml_err_t error;
+	ct_status status = read_file(path, &text, &bytes);
+
+	if (status != CT_OK)
+		return status;
+	error = cyaml_load_data((const uint8_t *)text, bytes, &config, &cluster_row,
+		(cyaml_data_t **)&cluster, NULL);
+	ct_free(text);
+	if (error == CYAML_ERR_OOM)
+		return ct_fail(CT_NOMEM, "%s: no memory to read it", path);
+	if (error != CYAML_OK)
+		return ct_fail(CT_INVALID, "%s:%lu: %s", path, said.line > 0 ? said.line : 1,
+			said.what[0] != '\0' ? said.what : cyaml_strerror(error));
+	status = fill(cluster, &made);
+	cyaml_free(&config, &cluster_row, cluster, 0);
+	if (status == CT_OK) {
+		*plan = made;
+		return CT_OK;
+	}
+	ct_fabric_plan_free(&made);
+	if (status != CT_INVALID)
+		return status;
+	snprintf(why, sizeof(why), "%s", ct_why());
+	return ct_fail(CT_INVALID, "%s: %s", path, why);
+}
