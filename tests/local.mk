@@ -76,7 +76,8 @@ AM_TESTS_ENVIRONMENT = \
 	CPPFLAGS='$(CPPFLAGS) $(JANSSON_CFLAGS) $(HWLOC_CFLAGS)'; export CPPFLAGS; \
 	MPI_CFLAGS='$(MPI_CFLAGS)'; export MPI_CFLAGS;
 
-EXTRA_DIST += $(shell_tests) $(mpirun_tests) tests/testbed/counters.t tests/testbed/raw.t tests/testbed/two.t \
+EXTRA_DIST += $(shell_tests) $(mpirun_tests) tests/testbed/counters.t tests/testbed/rails.t \
+	tests/testbed/raw.t tests/testbed/two.t \
 	tests/testbed/verbs.t tests/testbed/words.sh tests/run-tap tests/tap.sh tests/lsan.supp
 
 # All that "make check" compiles, without running it.
@@ -85,7 +86,7 @@ programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 
 if WITH_VERBS
 if WITH_MPI
-testbed_tests += tests/testbed/counters.t tests/testbed/raw.t tests/testbed/verbs.t tests/testbed/two.t
+testbed_tests += tests/testbed/counters.t tests/testbed/rails.t tests/testbed/raw.t tests/testbed/verbs.t tests/testbed/two.t
 endif
 endif
 check-testbed: all
