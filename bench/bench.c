@@ -207,6 +207,7 @@ static ct_status prepare(struct run *run)
 		status = ct_shown_make(&run->plan, run->candidates, run->ncandidates, (uint32_t)s->rounds,
 			s->stats, &run->shown);
 		run->shown.counters = s->counters;
+		run->shown.osu = s->osu;
 		run->done = ct_alloc(run->plan.ntests * run->ncandidates * (size_t)s->rounds,
 			sizeof(*run->done));
 		status = ct_session_agree(session, run->done == NULL ? CT_NOMEM : status);

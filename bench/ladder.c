@@ -130,6 +130,8 @@ static ct_status find_layers(struct run *run)
 	define(&l[CT_LAYER_NATIVE], "native", "native/%s messages", run->net);
 	define(&l[CT_LAYER_MPI], "mpi", "MPI messages");
 	define(&l[CT_LAYER_NCCL], "nccl", "NCCL messages");
+	if (ct_net_is(run->net, "verbs"))
+		snprintf(l[CT_LAYER_RAW].candidate.net, sizeof(run->net), "%s", run->net);
 	snprintf(l[CT_LAYER_NATIVE].candidate.net, sizeof(run->net), "%s", run->net);
 	snprintf(l[CT_LAYER_GPU].why, sizeof(l->why),
 		"no memory but the host's can be measured yet");

@@ -53,6 +53,8 @@ const struct ct_option ct_bench_own_options[] = {
 		"more columns: quantiles, interval, expected, efficiency, samples" },
 	{ "counters", 0, CT_OPT_FLAG, AT(counters), NULL, 0, 0, NULL, NULL,
 		"below each row, what network and kernel counted meanwhile" },
+	{ "osu", 0, CT_OPT_FLAG, AT(osu), NULL, 0, 0, NULL, NULL,
+		"the OSU micro-benchmarks' columns instead of nccl-tests' (out of place, where both are)" },
 	{ "json", 0, CT_OPT_TEXT, AT(json), NULL, 0, 0, NULL, "FILE",
 		"records as JSON Lines, written as measured" },
 	{ "csv", 0, CT_OPT_TEXT, AT(csv), NULL, 0, 0, NULL, "FILE", "a flat table, written as measured" },

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "osu.h"
 #include "table.h"
 
 static bool same_row(const struct ct_test *a, const struct ct_test *b)
@@ -138,12 +139,15 @@ static void begin(struct ct_shown *s, size_t candidate, size_t test)
 	s->wrong = 0;
 	s->busbw_sum = 0;
 	s->busbw_count = 0;
-	ct_buf_add(&text, "#\n# %s: %s\n", ct_coll_name(coll),
+	ct_buf_add(&text, "%s# %s: %s\n", s->osu ? "" : "#\n", ct_coll_name(coll),
 		ct_candidate_text(&s->candidates[candidate], name));
 	if (r != NULL && r->library[0] != '\0')
 		ct_buf_add(&text, "#   %s%s%s\n", r->library, r->path[0] != '\0' ? "; " : "", r->path);
 	ct_buf_add(&text, "#   %s\n", direction(coll));
-	ct_table_head(&text, stats_of(s));
+	if (s->osu)
+		ct_osu_head(&text, coll, s->plan->tests[test].type);
+	else
+		ct_table_head(&text, stats_of(s));
 	put(&text);
 }
 
@@ -151,6 +155,8 @@ static void end(const struct ct_shown *s)
 {
 	struct ct_buf text = ct_buf_make(4096);
 
+	if (s->osu && s->wrong == 0)
+		return;
 	ct_table_foot(&text, s->wrong, s->busbw_sum, s->busbw_count);
 	put(&text);
 }
@@ -188,7 +194,10 @@ static void row(struct ct_shown *s, size_t candidate, size_t test)
 	}
 	if (outp == NULL && inp == NULL)
 		return;
-	ct_table_row(&text, outp, inp, stats_of(s));
+	if (s->osu)
+		ct_osu_row(&text, outp != NULL ? outp : inp);
+	else
+		ct_table_row(&text, outp, inp, stats_of(s));
 	if (s->counters && outp != NULL)
 		ct_table_counters(&text, outp);
 	if (s->counters && inp != NULL)

@@ -11,6 +11,7 @@ struct ct_shown {
 	const struct ct_candidate *candidates;
 	size_t ncandidates;
 	uint32_t rounds;
+	bool osu; /* its columns instead of nccl-tests' */
 	bool stats, counters; /* set by the caller: a line of counters below each row */
 	struct ct_result *results; /* [round][candidate][test]; samples are not kept */
 	bool *there;

@@ -116,6 +116,9 @@ static ct_status raw_open(const struct ct_coll_env *env, void **self)
 		return CT_NOMEM;
 	row->world = env->world;
 	row->set = env->net_settings != NULL ? env->net_settings->verbs : none;
+	/* "verbs:mlx5_0" names the device of this opening; ENV outlives it, and nothing reads it later */
+	if (env->net != NULL && strncmp(env->net, "verbs:", 6) == 0)
+		row->set.dev = (char *)(uintptr_t)(env->net + 6);
 	row->timeout_ns = env->open_by.at_ns > now ? env->open_by.at_ns - now : 1000000000;
 	status = open_device(row);
 	if (status != CT_OK) {

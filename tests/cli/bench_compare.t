@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two transports in one run: devices in --net, and what bench says of one against the other.
 . "$CT_SRCDIR/tests/tap.sh"
-plan 13
+plan 17
 
 # bench ARGUMENT…: two ranks as threads
 bench() {
@@ -33,4 +33,16 @@ like "one candidate: why" "$err" '--compare judges two candidates .* here 1 are 
 bench allreduce --net tcp:nope -e 8
 is "a device that is not there: exit status" "$status" 2
 like "a device that is not there: why" "$err" 'no interface or address "nope"'
+
+# Columns of the OSU micro-benchmarks 7.5 (osu_latency prints "1", 23 blanks and "3.34").
+bench p2p --osu -b 8 -e 64 -f 8 -d int32
+is "--osu: the heads of latency and of both bandwidths" \
+	"$(grep -E '^# (Size|Avg)' <<< "$out" | sort | uniq -c | sed 's/^ *//')" \
+	"$(printf '%s\n' '1 # Size       Avg Latency(us)' '2 # Size      Bandwidth (MB/s)')"
+is "--osu: size and number in 28 columns" "$(grep -Ec '^(8|64) {8,9} +[0-9]+\.[0-9]{2}$' <<< "$out") \
+$(grep -E '^[0-9]' <<< "$out" | awk '{ print length($0) }' | sort -u)" "6 28"
+bench allreduce --osu -b 8 -e 8
+like "--osu: a collective" "$out" '# OSU MPI Allreduce Latency Test v7\.5 '
+bench allreduce --osu -b 8 -e 8 --net-fault corrupt:nth=1
+is "--osu: wrong data are told" "$status $(grep -c 'Out of bounds values : .* FAILED' <<< "$out")" "1 1"
 tap_done

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The ladder and two fabrics in one run over simulated InfiniBand devices: no figure of hardware.
+. "$CT_SRCDIR/tests/tap.sh"
+. "$CT_SRCDIR/tests/fake/fake.sh"
+plan 8
+
+fabric devices=2
+ranks 2 bench ladder -n 2 -w 1 --max-iters 3 --budget 5ms -b 8 -e 8K --window 4 --timeout 60s
+like "the ladder: a verdict or a doubt" "$status" '^[05]$'
+is "verbs is the lowest rung of both ladders" \
+	"$(grep -Ec '^ +1  verbs, host memory +[0-9]' <<< "$out")" 2
+is "native's messages stand on it" \
+	"$(grep -Ec '^ +3  native/verbs messages .*[%-]      1  [0-9]' <<< "$out")" 2
+like "GPU memory says why it is missing" "$out" '2  verbs, GPU memory +missing: no memory'
+
+ranks 2 bench allreduce --net verbs:fakeib0,verbs:fakeib1 --compare -n 2 -w 1 --max-iters 3 \
+	--budget 5ms -b 8 -e 4K -f 512 --placement out --timeout 60s
+is "two devices: exit status" "$status" 0
+like "two devices: both are judged" "$out" 'rounds: A 8, B 8'
+like "two devices: each rank used the one that was named" "$out" '# Verdict: .* In all: of 2 points'
+is "two devices: nothing wrong" "$(grep -c 'Out of bounds values : 0 OK' <<< "$out")" 2
+tap_done
