@@ -135,6 +135,7 @@ struct ct_session {
 	struct ct_watchdog dog;
 	struct ct_sync sync;
 	struct ct_port_watch ports;
+	bool heard; /* this rank's failure is that another one has failed */
 };
 
 /* Waits until REQ is complete: spins briefly, then yields the processor. CT_TIMEOUT once the

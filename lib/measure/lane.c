@@ -227,7 +227,7 @@ static ct_status interrupted_status(void)
  * everyone learns. V needs room for N + 2. */
 static ct_status close_calls(struct ct_lane *lane, ct_status mine, int64_t *v, size_t n)
 {
-	char why[200] = "";
+	char why[512] = "";
 	ct_status status;
 
 	if (mine != CT_OK)

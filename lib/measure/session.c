@@ -124,6 +124,13 @@ static ct_status timed_out(struct ct_session *s)
 		(double)s->attr.deadline_ns / 1e9, phase, suspect);
 }
 
+/* Whoever only heard of a failure is not asked for its reason. */
+static ct_status hear(struct ct_session *s)
+{
+	s->heard = true;
+	return ct_fail(CT_PEER, "another rank of this host has failed");
+}
+
 /* The alarm is up: is it for us? */
 static ct_status answer_alarm(struct ct_session *s, enum ct_place place)
 {
@@ -132,7 +139,7 @@ static ct_status answer_alarm(struct ct_session *s, enum ct_place place)
 	if (!ct_board_failed(&s->board, atomic_load(&s->dog.epoch)))
 		atomic_store(&s->dog.alarm, false); /* of a failure that is settled */
 	else if (place == CT_IN_MEASURED)
-		return ct_fail(CT_PEER, "another rank of this host has failed");
+		return hear(s);
 	return CT_BUSY;
 }
 

@@ -140,13 +140,13 @@ ct_status ct_session_sum(struct ct_session *session, int64_t *values, size_t n)
 
 /* ---- agreement on failures ------------------------------------------------------------------ */
 
-enum { WHY_WORDS = 25 };
+enum { WHY_WORDS = 64 };
 
 int64_t ct_failure_key(const struct ct_session *session, ct_status mine)
 {
 	const struct ct_world *w = session->attr.world;
 	/* who only suffered from another's failure is not to be blamed */
-	int64_t blame = mine == CT_PEER ? 1 : 2;
+	int64_t blame = session->heard ? 1 : mine == CT_PEER ? 2 : 3;
 
 	if (mine == CT_OK)
 		return 0;
@@ -168,6 +168,7 @@ ct_status ct_failure_learn(struct ct_session *session, int64_t key, const char *
 	char text[sizeof(words) + 1] = "";
 
 	atomic_fetch_add(&session->dog.epoch, 1);
+	session->heard = false;
 	if (rank == w->rank)
 		strncpy((char *)words, why, sizeof(words) - 1);
 	status = ct_session_sum(session, words, WHY_WORDS);

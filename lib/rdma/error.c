@@ -27,6 +27,13 @@ static const struct cause causes[] = {
 	{ IBV_WC_LOC_PROT_ERR, CT_IO, "memory of this rank is not registered" },
 	{ IBV_WC_LOC_LEN_ERR, CT_IO, "a message is longer than its buffer or than the port allows" },
 	{ IBV_WC_LOC_QP_OP_ERR, CT_IO, "this device failed within the queue pair" },
+	{ IBV_WC_LOC_ACCESS_ERR, CT_IO, "memory of this rank is not registered for what the peer "
+		"wrote" },
+	{ IBV_WC_MW_BIND_ERR, CT_IO, "a memory window was bound without the right to" },
+	{ IBV_WC_BAD_RESP_ERR, CT_PEER, "the peer's device answered what cannot be: firmware, or packets "
+		"that were changed on their way" },
+	{ IBV_WC_RESP_TIMEOUT_ERR, CT_PEER, "the peer's device began to answer and then stopped" },
+	{ IBV_WC_GENERAL_ERR, CT_IO, "the device or its driver gives no reason: dmesg may" },
 	{ IBV_WC_FATAL_ERR, CT_IO, "this device failed" },
 };
 
