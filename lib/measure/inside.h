@@ -135,6 +135,8 @@ struct ct_session {
 	struct ct_watchdog dog;
 	struct ct_sync sync;
 	struct ct_port_watch ports;
+	ct_status late; /* learned while waiting for others; the next call fails with it */
+	char late_why[512];
 	bool heard; /* this rank's failure is that another one has failed */
 };
 

@@ -68,7 +68,9 @@ static ct_status timed_call(struct ct_session *s, const struct ct_coll_lib *lib,
 static ct_status call(struct ct_lane *lane, uint64_t *ns)
 {
 	const struct ct_coll_lib *lib = &lane->lib->lib;
-	ct_status status = timed_call(lane->session, lib, lib->ops, lane->req, ns);
+	const struct ct_session *s = lane->session;
+	ct_status status = s->late != CT_OK ? ct_fail(s->late, "%s", s->late_why) :
+		timed_call(lane->session, lib, lib->ops, lane->req, ns);
 
 	if (status != CT_OK)
 		ct_failure_mark(lane->session);

@@ -144,14 +144,19 @@ static ct_status answer_alarm(struct ct_session *s, enum ct_place place)
 }
 
 /* A transport may have to help its peers while this rank is through and waits for the others. */
-static ct_status help_peers(const struct ct_session *s)
+static void help_peers(struct ct_session *s)
 {
 	const struct ct_watched *m = &s->dog.measured; /* only this thread writes it */
 	ct_status status = CT_OK;
 
 	if (m->req != NULL && m->ops->query(m->self)->net.needs_polls)
 		status = m->ops->test(m->self, m->req);
-	return status == CT_BUSY ? CT_OK : status;
+	if (status == CT_OK || status == CT_BUSY || s->late != CT_OK)
+		return;
+	/* The others are in this barrier too, or will be: told when it is over, they stay in step. */
+	s->late = status;
+	snprintf(s->late_why, sizeof(s->late_why), "%s", ct_why());
+	ct_failure_mark(s);
 }
 
 ct_status ct_session_wait(struct ct_session *session, const struct ct_coll_lib *lib, void *req,
@@ -170,9 +175,7 @@ ct_status ct_session_wait(struct ct_session *session, const struct ct_coll_lib *
 				return status;
 		}
 		if (place == CT_IN_CONTROL && (++spins & HELP_EVERY) == 0)
-			status = help_peers(session);
-		if (status != CT_BUSY && status != CT_OK)
-			return status;
+			help_peers(session);
 		if (left == 0)
 			sched_yield();
 		else

@@ -169,6 +169,7 @@ ct_status ct_failure_learn(struct ct_session *session, int64_t key, const char *
 
 	atomic_fetch_add(&session->dog.epoch, 1);
 	session->heard = false;
+	session->late = CT_OK;
 	if (rank == w->rank)
 		strncpy((char *)words, why, sizeof(words) - 1);
 	status = ct_session_sum(session, words, WHY_WORDS);
