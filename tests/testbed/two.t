@@ -3,23 +3,11 @@
 # Two machines of scripts/testbed as two hosts: launching, tcp and verbs between them.
 # Started outside, the test starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --seconds 400 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --hosts 2 --seconds 560 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/two.t"
 fi
 . "$CT_SRCDIR/tests/tap.sh"
-
-# ranks N NET COLL ARGUMENT…: bench by N ranks
-ranks() {
-	local n=$1 net=$2 coll=$3
-	shift 3
-	run timeout 90 "$MPIRUN" -n "$n" "$COLLTUNE" bench "$coll" --net "$net" -n 3 \
-		--budget 100ms --timeout 60s "$@"
-}
-# right NAME ROWS: the last run succeeded, printed ROWS rows, and none of them was wrong
-right() {
-	is "$1: exit status, rows, wrong ones" "$status $(awk '$1 ~ /^[0-9]+$/ {
-		n++; bad += $9 != 0 } END { print n + 0, bad + 0 }' <<< "$out") ${err:+said: $err}" "0 $2 0 "
-}
+. "$CT_SRCDIR/tests/testbed/words.sh"
 
 run "$MPIRUN" -n 4 hostname
 is "mpirun starts ranks on both, in turn" "$status $(sort <<< "$out" | tr '\n' ' ')" \
@@ -27,28 +15,40 @@ is "mpirun starts ranks on both, in turn" "$status $(sort <<< "$out" | tr '\n' '
 run on testbed2 bash -c 'echo out; echo err >&2; exit 7'
 is "the other machine's output and exit status come back" "$status $out $err" "7 out err"
 
-ranks 2 tcp allreduce -b 8 -e 32K -f 4096
+ranks 2 allreduce -b 8 -e 32K -f 4096 --net tcp
 right "allreduce over tcp" 2
 like "two hosts are seen" "$out" '2 ranks on 2 hosts'
 like "tcp takes the interface of the default route" "$out" 'over e0, IPv4'
 
 before=$(counter rxe1 sent_pkts)
-ranks 2 verbs p2p -b 16 -e 64K -f 4096 --kinds latency,duplex
-right "p2p" 4
-ranks 2 verbs allreduce -b 8 -e 128K -f 16384
-right "allreduce, 2 ranks" 2
-ranks 4 verbs alltoall -b 16 -e 128K -f 8192
-right "alltoall, 4 ranks" 2
+each_operation 2 --net verbs --ib-dev rxe1
+each_operation 4 --net verbs --ib-dev rxe1
 ok "the bytes went over the RDMA device" test $(($(counter rxe1 sent_pkts) - before)) -gt 100
 
-# 128 packets a message and direction.
-late=$(on testbed2 cat /sys/class/infiniband/rxe1/ports/1/hw_counters/out_of_seq_request)
 lossy 1 1%
-ranks 4 verbs allreduce -b 512K -e 512K
-right "allreduce with one packet in a hundred lost" 1
-late=$(($(on testbed2 cat /sys/class/infiniband/rxe1/ports/1/hw_counters/out_of_seq_request) - late))
-ok "the receiver counted packets out of order" test "$late" -gt 0
+lossy_run "one packet in a hundred lost" 2 --net verbs --ib-dev rxe1
 ok "packets were dropped" test "$(tc -s qdisc show dev e1 | awk '$6 == "(dropped" { n += $7 }
 	END { print n + 0 }')" -gt 0
 plain 1
+
+on testbed2 ip link set e1 mtu 1500
+ranks 2 allreduce -b 64K -e 64K --placement out --net verbs --ib-dev rxe1
+right "unequal MTU" 1
+like "unequal MTU: the smaller is taken and said" "$out" 'MTU 1024 \(here 4096, rank 1 1024\)'
+on testbed2 ip link set e1 mtu 4200
+
+run timeout 240 "$MPIRUN" -n 2 "$COLLTUNE" accept --net tcp -e 4K --rounds 1 --no-algorithms \
+	--budget 5s --timeout 120s
+like "accept ends with a verdict" "$status" '^[015]$'
+like "accept: two hosts, alike" "$out" '^environment: all hosts alike'
+like "accept: the pair between them was measured" "$out" '^p2p_latency native/tcp .*'
+
+during rxe1 "on testbed2 link_down 1" --ib-dev rxe1 -n 100000000 --budget 3600s --timeout 30s
+like "the other host's link taken down in mid-run: status 3 or 4" "$status" '^[34]$'
+like "the other host's link taken down in mid-run: named" "$err" \
+	'^colltune bench: .*(rxe1 port 1|rank [01]).*'
+on testbed2 link_up 1
+during rxe2 "link_down 2" --ib-dev "rxe1,rxe2" --rail-failover -n 2000 --budget 5s --timeout 60s
+right "one of two rails taken down in mid-run" 1
+like "one of two rails taken down in mid-run: named" "$err" 'rail rxe2 port 1 to rank [01] is lost'
 tap_done
