@@ -20,6 +20,7 @@ struct topo_settings {
 	char *ca, *dot, *cluster;
 	bool fabric, cables, json;
 	bool identify, matrix;
+	int64_t place;
 };
 
 #define AT(field) offsetof(struct topo_settings, field)
@@ -33,6 +34,8 @@ static const struct ct_option own_options[] = {
 		"compare with this machine file instead; exit 0 equal, 1 different" },
 	{ "matrix", 0, CT_OPT_FLAG, AT(matrix), NULL, 0, 0, NULL, NULL,
 		"show how far each GPU is from each NIC, and its best one, instead of the tree" },
+	{ "place", 0, CT_OPT_INT, AT(place), "0", 0, 4096, NULL, "N",
+		"propose where N ranks of this node should run, instead of the tree" },
 	{ "nccl-xml", 0, CT_OPT_TEXT, AT(nccl_xml), NULL, 0, 0, NULL, "FILE",
 		"write the PCI tree for NCCL_TOPO_FILE" },
 	{ "xml", 0, CT_OPT_TEXT, AT(xml), NULL, 0, 0, NULL, "FILE",
@@ -88,10 +91,24 @@ static ct_status add_matrix(const struct ct_machine *machine, struct ct_buf *out
 	return status;
 }
 
-/* What the rules over a host find; a note that something is not readable stands in the tree. */
-static ct_status add_findings(const struct ct_machine *machine, struct ct_buf *out)
+static ct_status add_placement(const struct ct_machine *machine, size_t n, struct ct_buf *out)
 {
-	struct ct_advise_in in = { .facts = ct_machine_facts(machine) };
+	struct ct_proposal placement;
+	ct_status status = ct_machine_place(machine, n, &placement);
+
+	if (status != CT_OK)
+		return status;
+	status = ct_proposal_text(machine, &placement, out);
+	ct_proposal_free(&placement);
+	return status;
+}
+
+/* What the rules over a host find; a note that something is not readable stands in the tree. */
+static ct_status add_findings(const struct ct_machine *machine, const struct ct_binding *bindings,
+	size_t nbindings, struct ct_buf *out)
+{
+	struct ct_advise_in in = { .facts = ct_machine_facts(machine), .bindings = bindings,
+		.nbindings = nbindings };
 	struct ct_findings findings = { .n = 0 };
 	size_t n = 0;
 	ct_status status = ct_advise(&in, &findings);
@@ -162,10 +179,10 @@ static ct_status show(const struct topo_settings *s, const struct ct_machine *ma
 
 	if (only_xml(s))
 		return write_xml(s, machine);
-	status = s->matrix ? add_matrix(machine, &text) :
+	status = s->place > 0 ? add_placement(machine, (size_t)s->place, &text) : s->matrix ? add_matrix(machine, &text) :
 				       ct_machine_tree(machine, bindings, n, &text);
-	if (status == CT_OK && !s->matrix)
-		status = add_findings(machine, &text);
+	if (status == CT_OK && !s->matrix && s->place == 0)
+		status = add_findings(machine, bindings, n, &text);
 
 	if (status == CT_OK)
 		status = ct_machine_hash(machine, hash);

@@ -26,6 +26,8 @@ include tests/fake/local.mk
 include tests/unit/plugin.mk
 include tests/fabric/local.mk
 
+include tests/fuzz/local.mk
+
 AM_CPPFLAGS += -DCT_TEST_SRCDIR='"$(abs_top_srcdir)"'
 # For MPI programs that do not link the archive: $(keep_open) among their sources.
 if SANITIZE

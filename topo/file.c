@@ -227,7 +227,9 @@ static json_t *whole_json(const struct ct_machine *machine, bool identify, json_
 	int bad = 0;
 
 	bad |= json_object_set_new(whole, "schema", json_string(SCHEMA));
-	bad |= json_object_set_new(whole, "source", json_string(f->source));
+	/* Whoever loads the file is on another machine, or at another time. */
+	bad |= json_object_set_new(whole, "source", json_string(
+		strcmp(f->source, "this machine") == 0 ? "recorded on the machine" : f->source));
 	bad |= json_object_set_new(whole, "identify", json_boolean(identify));
 	bad |= json_object_set(whole, "replaced", kinds);
 	bad |= json_object_set_new(whole, "settings", settings_json(f));
@@ -536,6 +538,9 @@ static ct_status take_machine(const json_t *whole, const char *file, struct ct_m
 	if (status == CT_OK)
 		status = take_text(json_object_get(whole, "source"), &top, "source",
 			machine->facts.source, sizeof(machine->facts.source));
+	if (strcmp(machine->facts.source, "this machine") == 0) /* as older ones say */
+		snprintf(machine->facts.source, sizeof(machine->facts.source),
+			"recorded on the machine");
 	if (status == CT_OK)
 		status = take_replaced(whole, file, machine);
 	if (status == CT_OK)

@@ -21,6 +21,7 @@ core_sources += \
 	topo/nvml.c \
 	topo/pci.c \
 	topo/poll.c \
+	topo/place.c \
 	topo/settings.c \
 	topo/sysfs.c topo/sysfs.h \
 	topo/topo.h \

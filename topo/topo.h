@@ -324,6 +324,36 @@ void ct_matrix_free(struct ct_matrix *matrix);
 ct_status ct_matrix_text(const struct ct_machine *machine, const struct ct_matrix *matrix,
 	struct ct_buf *out);
 
+/* ---- placement ------------------------------------------------------------------------------ */
+
+/* Where one rank of a node should run. */
+struct ct_spot {
+	size_t gpu;      /* of the facts, or CT_PCI_NONE */
+	size_t nic;      /* of the matrix, or CT_PCI_NONE */
+	char device[64]; /* the NIC's name, as in the matrix; "" = none */
+	uint64_t numa;
+	char cores[96], cpus[128]; /* hwloc's logical cores; the operating system's PUs */
+	char mask[300];            /* the same PUs in hexadecimal, as taskset and Slurm take it */
+};
+
+struct ct_proposal {
+	struct ct_spot *places;
+	size_t n;
+};
+
+/* A proposal for N ranks, 1 to 4096: GPUs in order, each rank near its GPU and that one's best NIC;
+ * without GPUs spread over NUMA nodes; the cores of a NUMA node shared evenly by its ranks. Freed with
+ * ct_proposal_free(). CT_INVALID (N, no usable cores), CT_NOMEM. Any thread. */
+ct_status ct_machine_place(const struct ct_machine *machine, size_t n, struct ct_proposal *out);
+void ct_proposal_free(struct ct_proposal *placement);
+
+/* Adds the proposal, and how launchers and libraries are told it, to OUT. CT_NOMEM. */
+ct_status ct_proposal_text(const struct ct_machine *machine, const struct ct_proposal *placement,
+	struct ct_buf *out);
+
+/* True if a rank bound to CPUS ("0-3,8") has none on the NUMA node where PLACE would have it. */
+bool ct_spot_far(const struct ct_machine *machine, const struct ct_spot *place, const char *cpus);
+
 /* ---- NUMA nodes ------------------------------------------------------------------------------ */
 
 struct ct_numa {

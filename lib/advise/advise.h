@@ -31,6 +31,8 @@ struct ct_advise_in {
 	const char *net, *device;     /* transport that was measured and its interface; "" = none */
 	const struct ct_series *series;
 	size_t nseries;
+	const struct ct_binding *bindings; /* of the ranks on that host, in their order */
+	size_t nbindings;
 	uint32_t unbound_ranks, shared_ranks; /* not bound; bound to a processor another has too */
 	const struct ct_fabric *fabric;	      /* for the rules of fabrics */
 	const struct ct_fabric_plan *plan;    /* what was declared */

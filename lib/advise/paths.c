@@ -5,6 +5,54 @@
 
 #include "rules.h"
 
+/* Ranks whose processors are all on another NUMA node than the GPU and NIC that fall to them. Without
+ * GPUs a rank may take any NIC that is near to it. */
+ct_status ct_rule_placement(const struct ct_advice_rule *rule, const struct ct_advise_in *in,
+			    struct ct_findings *out)
+{
+	const struct ct_facts *facts = in->facts;
+	struct ct_proposal pl;
+	struct ct_finding *f;
+	size_t far = 0, first = 0;
+	ct_status s;
+
+	if (facts == NULL || facts->machine == NULL || in->nbindings == 0 ||
+	    facts->ngpus == 0 ||
+	    ct_machine_place(facts->machine, in->nbindings, &pl) != CT_OK)
+		return CT_OK;
+	for (size_t i = pl.n; i-- > 0;) {
+		if (!ct_spot_far(facts->machine, &pl.places[i], in->bindings[i].cpus))
+			continue;
+		far++;
+		first = i;
+	}
+	s = CT_OK;
+	if (far > 0) {
+		const struct ct_spot *place = &pl.places[first];
+
+		f = ct_finding_add(out, rule);
+		s = f != NULL ? CT_OK : CT_NOMEM;
+		if (f != NULL) {
+			snprintf(f->seen, sizeof(f->seen),
+				 "%zu of %zu ranks run far from their GPU: rank %u on PUs %.60s, but "
+				 "%.40s and %.40s are at NUMA node %llu",
+				 far, pl.n, (unsigned int)in->bindings[first].rank,
+				 in->bindings[first].cpus, facts->gpus[place->gpu].name,
+				 place->device[0] != '\0' ? place->device : "no NIC",
+				 (unsigned long long)place->numa);
+			snprintf(f->set, sizeof(f->set),
+				 "bind as colltune topo --place %zu proposes; its rankfile and srun "
+				 "line do it",
+				 pl.n);
+			snprintf(f->undo, sizeof(f->undo), "leave these options out");
+			snprintf(f->expected, sizeof(f->expected),
+				 "lower latency of launches and small messages; not measured");
+		}
+	}
+	ct_proposal_free(&pl);
+	return s;
+}
+
 /* GPUs whose best NIC, of those that are up, is on another NUMA node. */
 ct_status ct_rule_gpu_nic(const struct ct_advice_rule *rule, const struct ct_advise_in *in,
 			  struct ct_findings *out)

@@ -28,6 +28,7 @@ CT_RULE_CHECK(ct_rule_port_mtu);
 CT_RULE_CHECK(ct_rule_interrupts);
 
 /* paths.c: what lies between them. */
+CT_RULE_CHECK(ct_rule_placement);
 CT_RULE_CHECK(ct_rule_gpu_nic);
 CT_RULE_CHECK(ct_rule_shared_uplink);
 CT_RULE_CHECK(ct_rule_acs);

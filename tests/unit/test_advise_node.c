@@ -232,12 +232,44 @@ static void test_paths(void **state)
 	judged(w, "gpu-nic-path", "4 of 8 GPUs");
 }
 
+/* Of eight ranks the last one runs on the first socket. */
+static void test_placement(void **state)
+{
+	struct ct_binding bound[8];
+	struct ct_machine *machine = NULL;
+	struct ct_findings found = { .n = 0 };
+	struct ct_advise_in in = { .bindings = bound, .nbindings = 8 };
+	const struct ct_finding *far = NULL;
+
+	(void)state;
+	assert_int_equal(ct_machine_load(HGX, &machine), CT_OK);
+	in.facts = ct_machine_facts(machine);
+	for (uint32_t i = 0; i < 8; i++)
+		bound[i] = (struct ct_binding){ i, i < 4 ? "0-55" : "56-111" };
+	assert_int_equal(ct_advise(&in, &found), CT_OK);
+	for (size_t i = 0; i < found.n; i++)
+		assert_int_equal(found.list[i].severity, CT_SEVERITY_NOTE);
+	ct_findings_free(&found);
+	bound[7].cpus = "0-13";
+	assert_int_equal(ct_advise(&in, &found), CT_OK);
+	for (size_t i = 0; i < found.n; i++) {
+		if (strcmp(found.list[i].rule->id, "rank-placement") == 0)
+			far = &found.list[i];
+	}
+	assert_non_null(far);
+	assert_non_null(strstr(far->seen, "1 of 8 ranks run far from their GPU: rank 7 on "
+		"PUs 0-13, but nvml7 and mlx5_7 are at NUMA node 1"));
+	ct_findings_free(&found);
+	ct_machine_free(machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_healthy),	 cmocka_unit_test(test_links),
 		cmocka_unit_test(test_devices),	 cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_settings), cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_placement),
 	};
 
 	return cmocka_run_group_tests_name("advise_node", tests, NULL, NULL);

@@ -17,3 +17,4 @@ unit_tests += tests/unit/test_topo_config
 shell_tests += tests/cli/topo_details.t
 shell_tests += tests/cli/topo_nvlink.t
 EXTRA_DIST += tests/fake/nvml.c
+shell_tests += tests/cli/topo_place.t
