@@ -30,5 +30,11 @@ core_sources += \
 	topo/xml.c
 
 machinesdir = $(pkgdatadir)/machines
-dist_machines_DATA = topo/machines/hgx-h100-8rail.json topo/machines/pcie-4gpu-2roce.json
+dist_machines_DATA = \
+	topo/machines/cloud-vm.json \
+	topo/machines/cpu-2socket.json \
+	topo/machines/dgx-a100-8rail.json \
+	topo/machines/hgx-h100-8rail.json \
+	topo/machines/npu-8x910.json \
+	topo/machines/pcie-4gpu-2roce.json
 EXTRA_DIST += topo/machines/README.md

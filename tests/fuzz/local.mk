@@ -12,7 +12,7 @@ tests_fuzz_capture_SOURCES = tests/fuzz/capture.c tests/fuzz/use.h
 tests_fuzz_capture_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 
 FUZZ_SECONDS = 60
-EXTRA_DIST += tests/fuzz/run tests/fuzz/lsan.supp tests/fuzz/words.dict tests/fuzz/corpus
+EXTRA_DIST += tests/fuzz/run tests/fuzz/words.dict tests/fuzz/corpus
 .PHONY: check-fuzz
 check-fuzz: $(fuzz_programs)
 	FUZZ_SECONDS='$(FUZZ_SECONDS)' \

@@ -18,3 +18,4 @@ shell_tests += tests/cli/topo_details.t
 shell_tests += tests/cli/topo_nvlink.t
 EXTRA_DIST += tests/fake/nvml.c
 shell_tests += tests/cli/topo_place.t
+shell_tests += tests/cli/topo_machines.t
