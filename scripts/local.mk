@@ -21,6 +21,8 @@ EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/checks/spdx \
 	scripts/checks/symbols \
 	scripts/demo scripts/setup scripts/test \
+	scripts/bench-perftest scripts/bench-perftest.py \
+	scripts/count-instructions scripts/count-instructions.py \
 	scripts/bench-ucx scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh
 
 # Native collectives against the MPI library's own, on this machine; minutes, not a test.

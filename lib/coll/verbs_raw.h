@@ -117,7 +117,7 @@ struct ct_raw_req {
 	uint32_t target;           /* operations, or arrivals, that make it complete */
 	uint32_t sent, got, acked, turn;
 	enum ct_raw_step step;
-	uint8_t *flag_out, sequence; /* ping-pong by write */
+	uint8_t *flag_out, sequence; /* ping-pong by write: bytes written before this start */
 	const volatile uint8_t *flag_in;
 	uint8_t true_byte;         /* what the flag byte holds between starts */
 	uint64_t notices, sending; /* sent to each peer; those of them that the device still has */

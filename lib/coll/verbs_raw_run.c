@@ -5,7 +5,12 @@
  */
 #include "verbs_raw.h"
 
-enum { SPINS = 2000 }; /* empty polls before the caller is asked whether to go on */
+enum { SPINS = 2000, FLAG_SPINS = 256000 }; /* empty polls before the caller is asked again */
+
+static ct_status queue_fails(const struct ct_raw_req *req, int n)
+{
+	return ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)", req->row->dev.name, n);
+}
 
 /* ---- posting -------------------------------------------------------------------------------- */
 
@@ -98,8 +103,7 @@ static ct_status reap_sends(struct ct_raw_req *req, bool *moved)
 			return status;
 	}
 	*moved = n > 0;
-	return n >= 0 ? CT_OK : ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)",
-		req->row->dev.name, n);
+	return n >= 0 ? CT_OK : queue_fails(req, n);
 }
 
 static ct_status reap_receives(struct ct_raw_req *req, bool *moved)
@@ -125,8 +129,7 @@ static ct_status reap_receives(struct ct_raw_req *req, bool *moved)
 			note_done(req, req->got);
 	}
 	*moved = n > 0;
-	return n >= 0 ? CT_OK : ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)",
-		req->row->dev.name, n);
+	return n >= 0 ? CT_OK : queue_fails(req, n);
 }
 
 static ct_status stream_begin(struct ct_raw_req *req)
@@ -178,7 +181,7 @@ static ct_status reap_one(struct ct_raw_req *req)
 	if (n == 0)
 		return CT_BUSY;
 	if (n < 0)
-		return ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)", req->row->dev.name, n);
+		return queue_fails(req, n);
 	return __builtin_expect(wc.status == IBV_WC_SUCCESS, 1) ? CT_OK : ct_raw_failed(req, &wc);
 }
 
@@ -197,54 +200,64 @@ static inline ct_status ping(struct ct_raw_req *req, bool *asked)
 	return post(req, lane, lane->signalled);
 }
 
-/* The byte after X; 0 to 255 in turn. */
-static ct_status see_flag(struct ct_raw_req *req)
+/* Waits until the peer has written WANTED, which follows what is there. */
+static inline bool flag_is(const volatile uint8_t *flag, uint8_t wanted)
 {
-	const volatile uint8_t *flag = req->flag_in;
-	uint8_t wanted = (uint8_t)req->turn;
-
-	for (unsigned spins = 16 * SPINS; spins > 0; spins--)
+	for (unsigned spins = FLAG_SPINS; spins > 0; spins--)
 		if (*flag == wanted)
-			return CT_OK;
-	return CT_BUSY;
+			return true;
+	return false;
+}
+
+/* Leaves the ping-pong for now: STATUS says why, STEP where it goes on. */
+static ct_status leave(struct ct_raw_req *req, ct_status status, enum ct_raw_step step, uint32_t sent,
+	uint32_t got)
+{
+	req->step = step;
+	req->sent = sent;
+	req->got = got;
+	req->times.nposted = req->times.posted != NULL ? sent : 0;
+	if (status == CT_OK) { /* complete: both sides count on */
+		req->sequence = (uint8_t)(req->sequence + sent);
+		req->turn += got;
+	}
+	return status;
 }
 
 ct_status ct_raw_ping_pong_write(struct ct_raw_req *req)
 {
-	ct_status status;
-	bool asked;
+	struct ct_raw_lane *lane = req->lanes;
+	const volatile uint8_t *in = req->flag_in;
+	uint8_t *out = req->flag_out, said = req->sequence, heard = (uint8_t)req->turn;
+	uint64_t *stamp = req->times.posted;
+	uint32_t sent = req->sent, got = req->got, target = req->target;
+	bool waits = req->step != CT_RAW_STEP_SEND;
+	ct_status status = req->step == CT_RAW_STEP_REAP ? reap_one(req) : CT_OK;
 
-	for (;;) {
-		switch (req->step) {
-		case CT_RAW_STEP_SEND:
-			*req->flag_out = ++req->sequence;
-			status = ping(req, &asked);
+	if (status != CT_OK)
+		return status;
+	for (;; waits = false) {
+		if (!waits) {
+			if (stamp != NULL)
+				stamp[sent] = ct_raw_ticks();
+			sent++;
+			*out = (uint8_t)(said + sent);
+			if (sent % CT_RAW_SIGNAL != 0 && sent != target)
+				status = post(req, lane, lane->plain);
+			else
+				status = post(req, lane, lane->signalled);
+			if (status == CT_OK && (sent % CT_RAW_SIGNAL == 0 || sent == target))
+				status = reap_one(req);
 			if (status != CT_OK)
-				return status;
-			if (!asked)
-				break;
-			req->step = CT_RAW_STEP_REAP;
-			/* fallthrough */
-		case CT_RAW_STEP_REAP:
-			status = reap_one(req);
-			if (status != CT_OK)
-				return status;
-			break;
-		case CT_RAW_STEP_WAIT:
-			goto wait;
+				return leave(req, status, CT_RAW_STEP_REAP, sent, got);
 		}
-		if (req->got == req->target)
-			return CT_OK;
-		req->step = CT_RAW_STEP_WAIT;
-	wait:
-		status = see_flag(req);
-		if (status != CT_OK)
-			return status;
-		req->turn++;
-		req->got++;
-		if (req->sent == req->target)
-			return CT_OK;
-		req->step = CT_RAW_STEP_SEND;
+		if (got == target)
+			return leave(req, CT_OK, CT_RAW_STEP_REAP, sent, got);
+		if (!flag_is(in, (uint8_t)(heard + got)))
+			return leave(req, CT_BUSY, CT_RAW_STEP_WAIT, sent, got);
+		got++;
+		if (sent == target)
+			return leave(req, CT_OK, CT_RAW_STEP_WAIT, sent, got);
 	}
 }
 
@@ -259,7 +272,7 @@ static ct_status hear_one(struct ct_raw_req *req)
 	if (n == 0)
 		return CT_BUSY;
 	if (n < 0)
-		return ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)", req->row->dev.name, n);
+		return queue_fails(req, n);
 	if (__builtin_expect(wc.status != IBV_WC_SUCCESS, 0))
 		return ct_raw_failed(req, &wc);
 	if (++lane->owed < req->refill)
@@ -309,30 +322,40 @@ ct_status ct_raw_ping_pong(struct ct_raw_req *req)
 ct_status ct_raw_one_by_one(struct ct_raw_req *req)
 {
 	struct ct_raw_lane *lane = req->lanes;
-	bool swap = req->kind->verb == CT_RAW_CMP_SWAP;
-	ct_status status;
+	struct ibv_send_wr *wr = lane->signalled;
+	struct ibv_cq *cq = req->cq;
+	bool swap = req->kind->verb == CT_RAW_CMP_SWAP, posted = req->step == CT_RAW_STEP_REAP;
+	uint64_t *stamp = req->times.posted;
+	uint32_t acked = req->acked, target = req->target;
+	ct_status status = CT_OK;
 
-	while (req->acked < req->target) {
-		if (req->step == CT_RAW_STEP_SEND) {
-			if (req->times.posted != NULL)
-				req->times.posted[req->times.nposted++] = ct_raw_ticks();
+	for (; acked < target; acked++, posted = false) {
+		struct ibv_wc wc;
+		int n = 0;
+
+		if (!posted) {
+			if (stamp != NULL)
+				stamp[acked] = ct_raw_ticks();
 			if (swap) {
-				lane->signalled->wr.atomic.compare_add = req->expected + req->acked;
-				lane->signalled->wr.atomic.swap = req->expected + req->acked + 1;
+				wr->wr.atomic.compare_add = req->expected + acked;
+				wr->wr.atomic.swap = req->expected + acked + 1;
 			}
-			status = post(req, lane, lane->signalled);
+			status = post(req, lane, wr);
 			if (status != CT_OK)
 				return status;
-			req->step = CT_RAW_STEP_REAP;
 		}
-		status = reap_one(req);
-		if (status != CT_OK)
-			return status;
-		req->acked++;
-		req->step = CT_RAW_STEP_SEND;
+		for (unsigned spins = SPINS; n == 0 && spins > 0; spins--)
+			n = ibv_poll_cq(cq, 1, &wc);
+		if (__builtin_expect(n == 1 && wc.status == IBV_WC_SUCCESS, 1))
+			continue;
+		req->acked = acked;
+		req->step = CT_RAW_STEP_REAP;
+		return n == 0 ? CT_BUSY : n > 0 ? ct_raw_failed(req, &wc) : queue_fails(req, n);
 	}
-	if (req->times.posted != NULL) /* the end of the last one */
-		req->times.posted[req->times.nposted++] = ct_raw_ticks();
+	req->acked = acked;
+	req->times.nposted = stamp != NULL ? acked + 1 : 0;
+	if (stamp != NULL) /* the end of the last one */
+		stamp[acked] = ct_raw_ticks();
 	return CT_OK;
 }
 
