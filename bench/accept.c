@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "cli.h"
 #include "job.h"
+#include "machines.h"
 #include "topo/topo.h"
 
 struct accept_settings {
@@ -78,25 +79,7 @@ static ct_status on_result(void *arg, struct ct_result *result)
 	return run->rank->store != NULL ? ct_store_point(run->rank->store, result) : CT_OK;
 }
 
-/* machines/HOST.json of rank 0's host. */
-static ct_status store_machine(const struct run *run)
-{
-	char name[CT_HOST_NAME + 24], *text = NULL;
-	json_t *json = NULL;
-	size_t bytes;
-	ct_status status = ct_machine_text(run->machine, false, &text, &bytes);
-
-	if (status == CT_OK)
-		status = ct_json_parse(text, bytes, "machine", &json);
-	snprintf(name, sizeof(name), "machines/%s.json", run->rank->world.hosts[0].name);
-	if (status == CT_OK)
-		status = ct_store_save(run->rank->store, name, json);
-	json_decref(json);
-	ct_free(text);
-	return status;
-}
-
-/* Collective: --out, with the machine file of rank 0's host. */
+/* Collective: --out, with the machine file of each host. */
 static ct_status open_outputs(struct run *run)
 {
 	struct ct_rank *rank = run->rank;
@@ -121,9 +104,9 @@ static ct_status open_outputs(struct run *run)
 	if (status == CT_OK)
 		status = ct_job_store(rank, environment);
 	json_decref(environment);
-	if (status == CT_OK && rank->store != NULL)
-		status = store_machine(run);
-	return ct_session_agree(rank->session, status);
+	if (status == CT_OK && run->settings->job.out != NULL)
+		status = ct_machines_store(rank, run->machine);
+	return status;
 }
 
 /* The store's points as JSON Lines; only rank 0 has a store. */

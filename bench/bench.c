@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "job.h"
 #include "ladder.h"
+#include "machines.h"
 #include "plan.h"
 #include "shown.h"
 #include "sink.h"
@@ -119,6 +120,8 @@ static ct_status open_outputs(struct run *run)
 	status = ct_session_agree(run->rank->session, status);
 	if (status == CT_OK)
 		status = ct_job_store(run->rank, run->environment);
+	if (status == CT_OK)
+		status = ct_machines_store_own(run->rank);
 	for (size_t i = 0; status == CT_OK && run->rank->store != NULL &&
 		i < ct_store_count(run->rank->store); i++) {
 		const struct ct_result *r = ct_store_result(run->rank->store, i);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "machines.h"
 
 enum { TESTS = 5 };
 
@@ -374,6 +375,8 @@ static ct_status open_outputs(struct run *run)
 	status = ct_session_agree(run->rank->session, status);
 	if (status == CT_OK)
 		status = ct_job_store(run->rank, run->environment);
+	if (status == CT_OK)
+		status = ct_machines_store_own(run->rank);
 	for (size_t i = 0; status == CT_OK && run->rank->store != NULL &&
 		i < ct_store_count(run->rank->store); i++)
 		keep(run, ct_store_result(run->rank->store, i));

@@ -97,6 +97,10 @@ struct ct_sync {
 ct_status ct_sync_open(struct ct_session *session);
 void ct_sync_close(struct ct_session *session);
 
+/* Runs a request prepared with the control plane's library. Outside of any phase it makes one of
+ * its own, named WHAT, so that nothing waits without a deadline. CT_TIMEOUT, CT_PEER. */
+ct_status ct_sync_run(struct ct_session *session, void *req, const char *what);
+
 /* ---- ports.c --------------------------------------------------------------------------------- */
 
 struct ct_lane;

@@ -8,6 +8,7 @@ core_sources += \
 	lib/measure/floor.c \
 	lib/measure/floor_probe.c \
 	lib/measure/floor_probe.h \
+	lib/measure/gather.c \
 	lib/measure/inside.h \
 	lib/measure/lane.c \
 	lib/measure/loop.c \

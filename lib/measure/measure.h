@@ -66,6 +66,22 @@ ct_status ct_session_sum(struct ct_session *session, int64_t *values, size_t n);
 /* Collective: every rank learns the lowest failing rank's status and reason (boot.h's agree). */
 ct_status ct_session_agree(struct ct_session *session, ct_status mine);
 
+/* A text that each host has to tell. */
+struct ct_gather {
+	const char *what; /* names the phases: "machine file" */
+	const char *text; /* of the lowest rank of a host; others' does not count */
+	size_t bytes;     /* 0 = there is none */
+	size_t limit;     /* a longer one is not sent; the same on every rank */
+	/* On rank 0, for each host in the world's order: its text, borrowed, not checked by anybody and
+	 * without NUL; or NULL, and BYTES says how long it would be. An error ends the gathering. */
+	ct_status (*take)(void *arg, uint32_t host, const char *text, size_t bytes);
+	void *arg;
+};
+
+/* Collective: hands the hosts' texts to rank 0, one after another, each a phase of its own. Every
+ * rank returns the same. CT_NOMEM, CT_PEER, CT_TIMEOUT, or what TAKE said. */
+ct_status ct_session_gather(struct ct_session *session, const struct ct_gather *gather);
+
 /* ---- what to measure ------------------------------------------------------------------------ */
 
 /* One way of doing an operation: a backend over a transport with an algorithm and its knobs. */

@@ -79,9 +79,7 @@ void ct_sync_close(struct ct_session *session)
 	*sync = (struct ct_sync){ 0 };
 }
 
-/* Runs one of the prepared requests. Outside of any phase it makes one of its own, so that nothing
- * waits without a deadline. */
-static ct_status run(struct ct_session *s, void *req, const char *what)
+ct_status ct_sync_run(struct ct_session *s, void *req, const char *what)
 {
 	struct ct_watchdog *dog = &s->dog;
 	bool idle = atomic_load_explicit(&dog->until_ns, memory_order_relaxed) == UINT64_MAX;
@@ -105,7 +103,7 @@ ct_status ct_session_barrier(struct ct_session *session)
 {
 	if (session->sync.lib.ops == NULL)
 		return CT_OK;
-	return run(session, session->sync.barrier, "barrier");
+	return ct_sync_run(session, session->sync.barrier, "barrier");
 }
 
 static ct_status reduce(struct ct_session *s, void *req, int64_t *values, size_t n)
@@ -120,7 +118,7 @@ static ct_status reduce(struct ct_session *s, void *req, int64_t *values, size_t
 
 		memset(sync->in, 0, CT_SYNC_CHUNK * sizeof(*sync->in));
 		memcpy(sync->in, values + at, part * sizeof(*values));
-		status = run(s, req, "agreement");
+		status = ct_sync_run(s, req, "agreement");
 		if (status != CT_OK)
 			return status;
 		memcpy(values + at, sync->out, part * sizeof(*values));

@@ -7,6 +7,7 @@ escape=$'\033'
 
 ok "a run" timeout 30 "$COLLTUNE" bench allreduce -t 2 -b 8 -e 128 --budget 1ms --placement out \
 	--out run
+ok "a run: the machine file" "$COLLTUNE" topo --load "$(find run/machines -name '*.json')"
 ok "finished" timeout 10 "$COLLTUNE" view run
 is "finished: the head" "$(head -n 1 <<< "$out")" "run: bench allreduce, done; 3 points"
 is "finished: the points" "$(awk '$1 == "allreduce" { print $4 }' <<< "$out" | tr '\n' ' ')" "8 32 128 "

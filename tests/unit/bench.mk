@@ -5,6 +5,10 @@ tests_unit_test_bench_plan_SOURCES = tests/unit/test_bench_plan.c \
 	bench/plan.c bench/plan.h bench/job.h
 tests_unit_test_bench_table_SOURCES = tests/unit/test_bench_table.c bench/table.c bench/table.h
 
+unit_tests += tests/unit/test_bench_machines
+tests_unit_test_bench_machines_SOURCES = tests/unit/test_bench_machines.c \
+	bench/machines.c bench/machines.h bench/job.h
+
 shell_tests += \
 	tests/cli/accept_threads.t \
 	tests/cli/badinput.t \
