@@ -21,7 +21,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static void use_again(const struct ct_machine *machine)
+static inline void use_again(const struct ct_machine *machine)
 {
 	struct ct_machine *again = NULL;
 	struct ct_diff diff = { .nrows = 0 };
@@ -38,7 +38,7 @@ static void use_again(const struct ct_machine *machine)
 	ct_free(text);
 }
 
-static void use_machine(const struct ct_machine *machine)
+static inline void use_machine(const struct ct_machine *machine)
 {
 	struct ct_buf out = ct_buf_make(1 << 20);
 	const struct ct_binding bound = { 0, "0-1" };
