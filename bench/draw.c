@@ -380,7 +380,7 @@ static ct_status draw(struct picture *p, const struct ct_numa *nodes, size_t nno
 	}
 	ct_xml_open(&p->xml);
 	write_picture(p);
-	return ct_xml_save(&p->xml, path);
+	return ct_xml_draw(&p->xml, path);
 }
 
 ct_status ct_picture_draw(const struct ct_machine *machine, const char *path)

@@ -17,7 +17,7 @@ extern const char *const ct_fabric_ib_missing;
 ct_status ct_fabric_ib_read(const char *ca, int port, bool cables, struct ct_deadline by,
 	struct ct_fabric *fabric);
 
-/* Writes PATH (0644), an SVG drawing: levels above each other, hosts and switches one by one where they
+/* Writes PATH (0644), an SVG (or PNG, by its name's end) drawing: levels above each other, hosts and switches one by one where they
  * are few, else those that are cabled alike as one; what FINDINGS name is red. CT_IO, CT_NOMEM. */
 ct_status ct_fabric_draw(const struct ct_fabric *fabric, const struct ct_findings *findings,
 	const char *path);

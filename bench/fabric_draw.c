@@ -305,7 +305,7 @@ ct_status ct_fabric_draw(const struct ct_fabric *fabric, const struct ct_finding
 	place(&d);
 	ct_xml_open(&d.xml);
 	write_all(&d);
-	status = ct_xml_save(&d.xml, path);
+	status = ct_xml_draw(&d.xml, path);
 	ct_cells_free(&d.cells);
 	return status;
 }

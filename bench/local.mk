@@ -5,7 +5,7 @@ colltune_SOURCES += bench/bench.h bench/main.c bench/cli.h bench/cli.c bench/job
 	bench/sink.h bench/sink.c bench/shown.h bench/shown.c bench/accept.c bench/topo.c \
 	bench/list.c bench/view.c bench/compare.h bench/compare.c bench/export.c bench/versus.h bench/versus.c
 # Files for others, through libxml2.
-colltune_SOURCES += bench/xml.h bench/xml.c bench/picture.h bench/nccl.c bench/draw.c
+colltune_SOURCES += bench/xml.h bench/xml.c bench/child.h bench/child.c bench/picture.h bench/nccl.c bench/draw.c
 # The fabric: the InfiniBand reader needs libibnetdisc.
 colltune_SOURCES += bench/fabric.h bench/fabric.c bench/fabric_cells.h bench/fabric_cells.c \
 	bench/fabric_draw.c bench/cluster.h bench/cluster.c

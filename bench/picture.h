@@ -13,7 +13,7 @@
 ct_status ct_picture_nccl(const struct ct_machine *machine, const char *path,
 	struct ct_buf *notes);
 
-/* Writes PATH (0644), an SVG drawing of the node: boxes nested as the hardware is, devices with
+/* Writes PATH (0644), an SVG (or PNG, by its name's end) drawing of the node: boxes nested as the hardware is, devices with
  * their links; what runs below what it can is red and says so. CT_IO, CT_NOMEM. */
 ct_status ct_picture_draw(const struct ct_machine *machine, const char *path);
 

@@ -41,7 +41,7 @@ static const struct ct_option own_options[] = {
 	{ "xml", 0, CT_OPT_TEXT, AT(xml), NULL, 0, 0, NULL, "FILE",
 		"write hwloc's own XML for hwloc's tools; - writes it to standard output and nothing "
 		"else" },
-	{ "draw", 0, CT_OPT_TEXT, AT(draw), NULL, 0, 0, NULL, "FILE.svg",
+	{ "draw", 0, CT_OPT_TEXT, AT(draw), NULL, 0, 0, NULL, "FILE.svg|png",
 		"draw the node: boxes nested as the hardware is, links below their best in red" },
 	{ "fabric", 0, CT_OPT_FLAG, AT(fabric), NULL, 0, 0, NULL, NULL,
 		"map the network instead: hosts, switches, cables; --save, --load and --draw are then "

@@ -25,4 +25,8 @@ void ct_xml_end(struct ct_xml *xml);
  * error. CT_IO, CT_NOMEM. */
 ct_status ct_xml_save(struct ct_xml *xml, const char *path);
 
+/* The same for SVG; a PATH that ends in ".png" gets the picture. Also CT_UNSUPPORTED (no
+ * rsvg-convert), CT_TIMEOUT. */
+ct_status ct_xml_draw(struct ct_xml *xml, const char *path);
+
 #endif

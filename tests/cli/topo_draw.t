@@ -57,6 +57,32 @@ sed 's/"hgx-h100"/"a<b\&\\"c"/' "$hgx" > odd.json
 ok "odd name" "$COLLTUNE" topo --load odd.json --draw odd.svg
 is "odd name: kept as text" "$(xmllint --xpath 'string(//*[local-name()="title"])' odd.svg)" 'a<b&"c'
 
+# As PNG, by a program that may be missing, fail, say nothing useful, or be slow to read.
+if command -v rsvg-convert > /dev/null; then
+	ok "PNG" "$COLLTUNE" topo --load "$hgx" --draw hgx.png
+	is "PNG: signature and the drawing's width" "$(od -An -tx1 -N20 hgx.png | tr -d ' \n')" \
+		"89504e470d0a1a0a0000000d49484452$(printf '%08x' "$(xmllint --xpath 'string(/*/@width)' hgx.svg)")"
+elif [ -n "${CI-}" ]; then
+	is "rsvg-convert" "not installed" "installed"
+fi
+mkdir -p fake none
+rsvg() {
+	printf '#!/bin/sh\n%s\n' "$1" > fake/rsvg-convert
+	chmod +x fake/rsvg-convert
+	run env PATH="$tmp/fake:$PATH" "$COLLTUNE" topo --load "$hgx" --draw no.png
+}
+rsvg 'exit 1'
+is "rsvg-convert fails: exit" "$status" 3
+like "rsvg-convert fails: said" "$err" 'rsvg-convert: failed'
+rsvg 'echo hello'
+like "rsvg-convert gives something else: said" "$err" 'no.png: rsvg-convert gave no PNG'
+rsvg 'head -c 70000000 /dev/zero'
+like "rsvg-convert says too much: said" "$err" 'rsvg-convert: says more than 67108864 bytes'
+is "nothing was written" "$(ls no.png 2> /dev/null)" ""
+command=$(command -v "$COLLTUNE")
+run env PATH="$tmp/none" "$command" topo --load "$hgx" --draw no.png
+like "no rsvg-convert: what to install" "$err" 'no.png: .*rsvg-convert, which is not installed'
+
 run "$COLLTUNE" topo --load "$hgx" --draw no/such/dir.svg
 is "cannot write: exit" "$status" 3
 like "cannot write: what" "$err" 'no/such'
