@@ -24,6 +24,7 @@ include tests/unit/bench.mk
 include tests/unit/mpi.mk
 include tests/fake/local.mk
 include tests/unit/plugin.mk
+include tests/nccl/local.mk
 include tests/fabric/local.mk
 
 include tests/fuzz/local.mk

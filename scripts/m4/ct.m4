@@ -120,3 +120,41 @@ AS_IF([test "x$with_cmocka" != xno], [PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1
 	[ct_cmocka_why="no: pkg-config finds no cmocka >= 1.1.5"])])
 AS_CASE([$with_cmocka,$ct_cmocka_why], [yes,no*], [AC_MSG_ERROR([unit tests: $ct_cmocka_why])])
 AM_CONDITIONAL([WITH_CMOCKA], [AS_CASE([$ct_cmocka_why], [yes*], [true], [false])])])
+
+# CT_WITH_NCCL
+# --with-nccl: the real libnccl in a CUDA home, for tests on a stand-in for CUDA; nothing that is
+# installed links it. The stand-in fits one version, and finds CUDA's runtime in it by its symbols.
+AC_DEFUN([CT_WITH_NCCL], [
+AC_ARG_WITH([nccl],
+	[AS_HELP_STRING([--with-nccl=auto|no|DIR],
+		[test the tuner plugin in libnccl 2.28.9 of the CUDA home DIR, no GPU needed [auto]])],
+	[], [with_nccl=auto])
+ct_nccl_why="no: --without-nccl"
+AS_CASE([$with_nccl], [no], [ct_nccl_places=],
+	[auto|yes], [ct_nccl_places="$CUDA_HOME $CUDA_PATH /usr/local/cuda /usr/local/cuda-13.0 /usr/local /usr"],
+	[ct_nccl_places=$with_nccl])
+AS_IF([test -n "$ct_nccl_places"], [
+	ct_nccl_why="no: no nccl.h, cuda.h and libnccl.so.2 in `echo $ct_nccl_places`"
+	for ct_dir in $ct_nccl_places; do
+		for ct_lib in lib lib64 lib/x86_64-linux-gnu; do
+			AS_CASE([$ct_nccl_why], [yes*], [], [CT_TRY_NCCL([$ct_dir], [$ct_dir/$ct_lib])])
+		done
+	done])
+AS_CASE([$with_nccl,$ct_nccl_why], [auto,*|no,*|*,yes*], [], [AC_MSG_ERROR([NCCL: $ct_nccl_why])])
+AC_SUBST([NCCL_HOME])
+AC_SUBST([NCCL_LIBDIR])
+AM_CONDITIONAL([WITH_NCCL], [AS_CASE([$ct_nccl_why], [yes*], [true], [false])])])
+
+# CT_TRY_NCCL(HOME, LIBDIR)
+AC_DEFUN([CT_TRY_NCCL], [
+AS_IF([test -r "$1/include/nccl.h" && test -r "$1/include/cuda.h" &&
+	test -r "$1/include/cuda_runtime_api.h" && test -r "$2/libnccl.so.2"], [
+	ct_version=`sed -n 's/^#define NCCL_VERSION_CODE //p' "$1/include/nccl.h"`
+	AS_CASE([$host_cpu,$ct_version,`LC_ALL=C readelf -SW "$2/libnccl.so.2" 2>&1`],
+		[x86_64,22809,*.symtab*], [
+			ct_nccl_why="yes, libnccl 2.28.9 in $2"
+			NCCL_HOME=$1
+			NCCL_LIBDIR=$2],
+		[x86_64,22809,*], [ct_nccl_why="no: $2/libnccl.so.2 has no symbol table"],
+		[x86_64,*], [ct_nccl_why="no: $2/libnccl.so.2 is version $ct_version, not 22809"],
+		[ct_nccl_why="no: the stand-in for CUDA is for x86_64"])])])

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The real libnccl on a stand-in for CUDA, where configure found it. Not under a sanitizer: the stand-in is
+# preloaded and rewrites libnccl's code in memory.
+if WITH_NCCL
+if !SANITIZE
+check_LTLIBRARIES += fakecuda.la
+check_PROGRAMS += tests/nccl/choices
+shell_tests += tests/nccl/tuner_real.t
+endif
+endif
+EXTRA_DIST += tests/nccl/tuner_real.t
+
+fakecuda_la_SOURCES = tests/fake/cuda/device.c tests/fake/cuda/driver.c tests/fake/cuda/fake.h \
+	tests/fake/cuda/memory.c tests/fake/cuda/nvml.c tests/fake/cuda/patch.c tests/fake/cuda/stream.c \
+	tests/fake/cuda/vmm.c
+fakecuda_la_CPPFLAGS = -isystem $(NCCL_HOME)/include
+# What is preloaded must be seen; most arguments mean nothing here.
+fakecuda_la_CFLAGS = $(CT_CFLAGS) -fvisibility=default -Wno-unused-parameter
+fakecuda_la_LDFLAGS = -module -avoid-version -shared -rpath /nonexistent
+
+tests_nccl_choices_SOURCES = tests/nccl/choices.c
+tests_nccl_choices_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(NCCL_HOME)/include
+tests_nccl_choices_CFLAGS = $(AM_CFLAGS) -Wno-unused-parameter
+tests_nccl_choices_LDADD = $(NCCL_LIBDIR)/libnccl.so.2
+# The program is NCCL's profiler plugin too, so it shows its symbols.
+tests_nccl_choices_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(NCCL_LIBDIR)
