@@ -38,6 +38,7 @@ extern const struct ct_option *const ct_list_options[];
 extern const struct ct_option *const ct_view_options[];
 extern const struct ct_option *const ct_compare_options[];
 extern const struct ct_option *const ct_export_options[];
+extern const struct ct_option *const ct_roce_options[];
 
 int ct_bench_main(int argc, char **argv);
 int ct_perftest_main(int argc, char **argv);
@@ -47,5 +48,6 @@ int ct_list_main(int argc, char **argv);
 int ct_view_main(int argc, char **argv);
 int ct_compare_main(int argc, char **argv);
 int ct_export_main(int argc, char **argv);
+int ct_roce_main(int argc, char **argv);
 
 #endif

@@ -20,3 +20,5 @@ colltune_SOURCES += bench/perftest.h bench/perftest.c bench/perftest_run.c bench
 colltune_SOURCES += bench/ladder.h bench/ladder.c bench/ladder_show.c bench/osu.h bench/osu.c
 # The machine files of all hosts.
 colltune_SOURCES += bench/machines.h bench/machines.c
+# RoCE: values, and the configurations that set them.
+colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c

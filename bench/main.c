@@ -14,6 +14,8 @@ static const struct ct_command commands[] = {
 	{ "view", "follow a running or finished result directory", ct_view_main, ct_view_options },
 	{ "compare", "two sets of results, size by size: faster, slower, same, not resolved", ct_compare_main, ct_compare_options },
 	{ "export", "a rules file as the settings file of Open MPI, NCCL, UCC or UCX", ct_export_main, ct_export_options },
+	{ "roce", "RoCE: headroom, PFC and ECN thresholds; switch and host configurations", ct_roce_main,
+		ct_roce_options },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* colltune roce recommend | switch-config: what RoCE needs on a link, and the configuration for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "cli.h"
+#include "roce.h"
+
+enum { MODE = 0644, FILE_MOST = 16 << 20, NAMES = 16 };
+
+struct roce_settings {
+	double speed, cable, alpha;
+	int64_t mtu, lossless_mtu, ports, fan_in, cell;
+	uint64_t buffer, rtt;
+	char *json, *nos, *switch_ports, *check, *interface, *device, *output;
+	int host;
+	bool unit;
+};
+
+static const char *const hosts[] = { "none", "dcb", "mlnx_qos", NULL };
+
+#define AT(field) offsetof(struct roce_settings, field)
+static const struct ct_option own_options[] = {
+	{ "speed", 0, CT_OPT_REAL, AT(speed), NULL, 0, 0, NULL, "GBPS", "link rate in Gb/s; needed" },
+	{ "cable", 0, CT_OPT_REAL, AT(cable), "100", 0, 0, NULL, "M", "longest cable, metres" },
+	{ "mtu", 0, CT_OPT_INT, AT(mtu), "9216", 0, 0, NULL, "BYTES", "MTU of the switch's ports" },
+	{ "lossless-mtu", 0, CT_OPT_INT, AT(lossless_mtu), "4200", 0, 0, NULL, "BYTES",
+		"largest packet of the lossless class" },
+	{ "buffer", 0, CT_OPT_SIZE, AT(buffer), "0", 0, 0, NULL, "SIZE",
+		"the switch's shared packet buffer; 0 = not known" },
+	{ "ports", 0, CT_OPT_INT, AT(ports), "32", 0, 0, NULL, "N", "ports of the switch" },
+	{ "rtt", 0, CT_OPT_TIME, AT(rtt), "10us", 0, 0, NULL, "TIME", "round trip without queues" },
+	{ "fan-in", 0, CT_OPT_INT, AT(fan_in), "16", 0, 0, NULL, "N", "senders to one receiver" },
+	{ "cell", 0, CT_OPT_INT, AT(cell), "0", 0, 0, NULL, "BYTES",
+		"cell of the packet buffer; 0 = not known" },
+	{ "alpha", 0, CT_OPT_REAL, AT(alpha), "0.125", 0, 0, NULL, "X",
+		"factor of the dynamic threshold" },
+	{ "json", 0, CT_OPT_TEXT, AT(json), NULL, 0, 0, NULL, "FILE",
+		"recommend: write the values as JSON, too" },
+	{ "nos", 0, CT_OPT_TEXT, AT(nos), NULL, 0, 0, NULL, "NAME",
+		"switch-config: sonic, cumulus, eos, nxos, os10 or junos" },
+	{ "switch-ports", 0, CT_OPT_TEXT, AT(switch_ports), NULL, 0, 0, NULL, "NAME,...",
+		"switch-config: the ports to configure" },
+	{ "check", 0, CT_OPT_TEXT, AT(check), NULL, 0, 0, NULL, "FILE",
+		"switch-config: compare the configuration in FILE with the contract" },
+	{ "host", 0, CT_OPT_CHOICE, AT(host), "none", 0, 0, hosts, "TOOL",
+		"switch-config: commands for a host by this tool instead: dcb or mlnx_qos" },
+	{ "interface", 0, CT_OPT_TEXT, AT(interface), "eth0", 0, 0, NULL, "NAME",
+		"--host: the network interface" },
+	{ "device", 0, CT_OPT_TEXT, AT(device), NULL, 0, 0, NULL, "NAME",
+		"--host: the RDMA device, for its type of service" },
+	{ "unit", 0, CT_OPT_FLAG, AT(unit), NULL, 0, 0, NULL, NULL,
+		"--host: a systemd unit that sets it at every boot" },
+	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "FILE",
+		"write there instead of to standard output" },
+	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
+};
+#undef AT
+
+const struct ct_option *const ct_roce_options[] = { own_options, NULL };
+
+static const struct ct_cli cli = {
+	.command = "roce",
+	.args = "recommend|switch-config",
+	.text = "recommend: PFC headroom, ECN thresholds, DCQCN, watchdog and marking for a link, each value "
+		"with its formula, inputs and source, beside what others published. switch-config: the same "
+		"as the configuration of a switch (--nos) or a host (--host); with --check, how a "
+		"configuration differs from it. It computes and writes text; it changes no device.",
+	.lists = ct_roce_options,
+	.min_words = 1,
+	.max_words = 1,
+};
+
+static ct_status recommend(const struct roce_settings *s, struct ct_roce_advice *advice)
+{
+	struct ct_roce_input in = {
+		.link = { s->speed, s->cable, (double)s->mtu, (double)s->lossless_mtu },
+		.buffer = (double)s->buffer, .ports = (double)s->ports, .rtt_us = (double)s->rtt / 1e3,
+		.fan_in = (double)s->fan_in, .cell = (double)s->cell, .alpha = s->alpha,
+	};
+
+	if (s->speed == 0)
+		return ct_fail(CT_INVALID, "needs --speed, the link rate in Gb/s");
+	return ct_roce_recommend(&in, advice);
+}
+
+static ct_status save_json(const char *path, const struct ct_roce_advice *advice)
+{
+	json_t *json = ct_roce_json(advice);
+	ct_status s;
+
+	if (json == NULL)
+		return ct_fail(CT_NOMEM, "no memory for the values as JSON");
+	s = ct_json_save(json, path, MODE);
+	json_decref(json);
+	return s;
+}
+
+static ct_status put(const struct roce_settings *s, const struct ct_buf *out)
+{
+	ct_status status = ct_buf_status(out);
+
+	if (status != CT_OK)
+		return status;
+	if (s->output != NULL)
+		return ct_file_save(s->output, out->text, out->used, MODE);
+	if (fwrite(out->text, 1, out->used, stdout) != out->used || fflush(stdout) != 0)
+		return ct_fail(CT_IO, "standard output cannot be written");
+	return CT_OK;
+}
+
+static ct_status find(const char *name, const struct ct_roce_nos **found)
+{
+	const char *names[NAMES] = { NULL };
+	char hint[256];
+	size_t n = 0;
+
+	for (const struct ct_roce_nos *row = ct_roce_noses(); row->name != NULL && n < NAMES - 1; row++) {
+		if (strcmp(row->name, name) == 0) {
+			*found = row;
+			return CT_OK;
+		}
+		names[n++] = row->name;
+	}
+	return ct_fail(CT_INVALID, "--nos %s: not known%s", name, ct_name_hint(name, names, hint));
+}
+
+/* A regular file of at most FILE_MOST bytes, not through a link; freed with ct_buf_free(). */
+static ct_status load(const char *path, struct ct_buf *text)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	char part[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return ct_fail(CT_IO, "%s: cannot be opened: %s", path, strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MOST) {
+		close(fd);
+		return ct_fail(CT_INVALID, "%s: not a regular file of at most 16 MiB", path);
+	}
+	*text = ct_buf_make(FILE_MOST);
+	while ((n = read(fd, part, sizeof(part))) > 0)
+		ct_buf_add(text, "%.*s", (int)n, part);
+	close(fd);
+	if (n < 0 || ct_buf_status(text) != CT_OK) {
+		ct_buf_free(text);
+		return ct_fail(CT_IO, "%s: cannot be read", path);
+	}
+	if (text->used == 0)
+		return ct_fail(CT_INVALID, "%s: is empty", path);
+	return CT_OK;
+}
+
+/* The differences of all ports; *BROKEN counts those that break the contract. */
+static ct_status check_text(const struct roce_settings *s, const struct ct_roce_nos *nos,
+	const struct ct_roce_contract *want, const struct ct_buf *text, unsigned int *broken)
+{
+	struct ct_roce_ports ports;
+	struct ct_roce_contract got;
+	struct ct_roce_differences found;
+	char name[CT_ROCE_PORT_NAME], seen[sizeof(found.rows[0].seen)];
+	ct_status status = s->switch_ports != NULL ? ct_roce_ports_parse(s->switch_ports, &ports) :
+		nos->ports(text->text, text->used, s->check, &ports);
+
+	for (size_t i = 0; status == CT_OK && i < ports.n; i++) {
+		status = nos->read(text->text, text->used, s->check, ports.name[i], &got);
+		if (status != CT_OK)
+			break;
+		ct_roce_contract_compare(want, &got, nos->says, &found);
+		ct_text_clean(name, sizeof(name), ports.name[i]);
+		for (size_t k = 0; k < found.n; k++) {
+			ct_text_clean(seen, sizeof(seen), found.rows[k].seen);
+			printf("%s: %s: %s: %s\n", name, found.rows[k].breaks ? "differs" : "note",
+				found.rows[k].what, seen);
+			*broken += found.rows[k].breaks;
+		}
+	}
+	if (status == CT_OK)
+		printf("%zu port%s, %u difference%s from the contract\n", ports.n, ports.n == 1 ? "" : "s",
+			*broken, *broken == 1 ? "" : "s");
+	return status;
+}
+
+static ct_status check(const struct roce_settings *s, const struct ct_roce_nos *nos,
+	const struct ct_roce_contract *want, int *code)
+{
+	struct ct_buf text = ct_buf_make(FILE_MOST);
+	unsigned int broken = 0;
+	ct_status status;
+
+	if (nos->read == NULL)
+		return ct_fail(CT_INVALID, "--check: configurations of %s cannot be read, those of sonic can",
+			nos->name);
+	status = load(s->check, &text);
+	if (status == CT_OK)
+		status = check_text(s, nos, want, &text, &broken);
+	ct_buf_free(&text);
+	if (status == CT_OK && broken > 0)
+		*code = CT_EXIT_FAIL;
+	return status;
+}
+
+static ct_status word_ok(const char *option, const char *word)
+{
+	struct ct_roce_ports one;
+	ct_status s = ct_roce_ports_parse(word, &one);
+
+	if (s == CT_OK && one.n != 1)
+		s = ct_fail(CT_INVALID, "%s takes one name", option);
+	return s;
+}
+
+static ct_status write_host(const struct roce_settings *s, const struct ct_roce_contract *contract,
+	struct ct_buf *out)
+{
+	struct ct_roce_host host = { .mlnx_qos = s->host == 2, .unit = s->unit,
+		.interface = s->interface, .device = s->device };
+	ct_status status = word_ok("--interface", s->interface);
+
+	if (status == CT_OK && s->device != NULL)
+		status = word_ok("--device", s->device);
+	if (status == CT_OK)
+		ct_roce_host_write(contract, &host, out);
+	return status;
+}
+
+static ct_status configure(const struct roce_settings *s, const struct ct_roce_advice *advice,
+	struct ct_buf *out, int *code)
+{
+	struct ct_roce_ports ports;
+	const struct ct_roce_nos *nos = NULL;
+	struct ct_roce_contract contract;
+	ct_status status;
+
+	ct_roce_contract_make(advice, &contract);
+	if ((s->nos != NULL) == (s->host != 0))
+		return ct_fail(CT_INVALID, "switch-config needs --nos NAME or --host TOOL, one of them");
+	if (s->host != 0)
+		return write_host(s, &contract, out);
+	status = find(s->nos, &nos);
+	if (status == CT_OK && s->check != NULL)
+		return check(s, nos, &contract, code);
+	if (status == CT_OK)
+		status = ct_roce_ports_parse(s->switch_ports != NULL ? s->switch_ports : nos->port, &ports);
+	if (status == CT_OK)
+		status = nos->write(&contract, &ports, advice->in.link.Gbps, out);
+	return status;
+}
+
+static ct_status run(const struct roce_settings *s, const char *verb, int *code)
+{
+	struct ct_roce_advice advice;
+	struct ct_buf out = ct_buf_make(FILE_MOST);
+	bool values = strcmp(verb, "recommend") == 0;
+	ct_status status;
+
+	if (!values && strcmp(verb, "switch-config") != 0)
+		return ct_fail(CT_INVALID, "no verb \"%s\"; there are recommend and switch-config", verb);
+	status = recommend(s, &advice);
+	if (status == CT_OK && values)
+		ct_roce_show(&advice, &out);
+	else if (status == CT_OK)
+		status = configure(s, &advice, &out, code);
+	if (status == CT_OK && out.used > 0)
+		status = put(s, &out);
+	if (status == CT_OK && values && s->json != NULL)
+		status = save_json(s->json, &advice);
+	ct_buf_free(&out);
+	return status;
+}
+
+int ct_roce_main(int argc, char **argv)
+{
+	struct roce_settings s = { 0 };
+	const char *words[1] = { NULL };
+	enum ct_cli_result parsed = ct_cli_parse(&cli, argc, argv, &s, words);
+	int code = CT_EXIT_PASS;
+	ct_status status;
+
+	if (parsed == CT_CLI_DONE)
+		return CT_EXIT_PASS;
+	if (parsed == CT_CLI_USAGE) {
+		ct_options_free(ct_roce_options, &s);
+		return CT_EXIT_USAGE;
+	}
+	status = run(&s, words[0], &code);
+	if (status != CT_OK) {
+		ct_cli_complain("roce", ct_why());
+		code = ct_exit_of(status);
+	}
+	ct_options_free(ct_roce_options, &s);
+	return code;
+}

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# colltune roce switch-config: each text against its golden file, SONiC's read back, a stock SONiC map.
+# The golden texts follow documents; no switch has read them. CT_GOLDEN=write writes them anew.
+. "$CT_SRCDIR/tests/tap.sh"
+here=$CT_SRCDIR/tests/golden
+link=(--speed 100 --cable 40 --buffer 32M)
+
+# golden NAME OPTION…
+golden() {
+	local name=$1
+	shift
+	ok "$name" "$COLLTUNE" roce switch-config "${link[@]}" "$@"
+	if [ "${CT_GOLDEN-}" = write ]; then
+		printf '%s\n' "$out" > "$here/$name"
+	fi
+	printf '%s\n' "$out" > "$tmp/$name"
+	ok "$name is as it was" diff "$here/$name" "$tmp/$name"
+}
+golden roce-sonic.json --nos sonic --switch-ports Ethernet0,Ethernet4
+for nos in cumulus eos nxos os10 junos; do
+	golden "roce-$nos.txt" --nos "$nos"
+	like "$nos: says that it is untested" "$(head -n 1 "$tmp/roce-$nos.txt")" 'UNTESTED'
+done
+golden roce-dcb.txt --host dcb --interface eth2
+golden roce-mlnx_qos-unit.txt --host mlnx_qos --interface eth2 --device mlx5_0 --unit
+
+check=("$COLLTUNE" roce switch-config "${link[@]}" --nos sonic --check)
+ok "round trip" "${check[@]}" "$tmp/roce-sonic.json"
+is "round trip: no difference" "$out" "2 ports, 0 differences from the contract"
+sed 's/"26": "3"/"26": "1"/; s/"xoff": "[0-9]*"/"xoff": "1024"/' "$tmp/roce-sonic.json" > "$tmp/bad.json"
+run "${check[@]}" "$tmp/bad.json" --switch-ports Ethernet4
+is "two planted faults: exit status" "$status" 1
+is "two planted faults: both, and no other" "$(grep -c ': differs: ' <<< "$out")" 2
+
+run "${check[@]}" "$CT_SRCDIR/tests/fixtures/sonic-stock.json"
+is "stock SONiC: exit status" "$status" 1
+for port in Ethernet0 Ethernet4; do # the second names its maps in the older way
+	like "$port: DSCP 26 is lossy" "$out" \
+		"^$port: differs: dscp-to-tc: DSCP 26 \\(data\\) goes to TC 1, which is lossy; the contract has TC 3"
+	like "$port: PFC on 4, too" "$out" "^$port: note: pfc: on, too, on priority 4"
+	like "$port: CNP queue" "$out" "^$port: differs: strict: off on queue 6"
+	like "$port: Kmin" "$out" "^$port: differs: kmin: 1048576"
+	unlike "$port: the watchdog is right" "$out" "^$port: .*watchdog"
+done
+
+# bad FILE WHY
+bad() {
+	run "${check[@]}" "$1"
+	is "$2: exit status" "$status" "$3"
+	is "$2: one line" "$(wc -l <<< "$err")" 1
+}
+echo '[]' > "$tmp/list.json"
+bad "$tmp/list.json" "a list" 2
+echo '{"PORT": 3' > "$tmp/cut.json"
+bad "$tmp/cut.json" "cut off" 2
+echo '{"PORT_QOS_MAP": 3, "PORT": []}' > "$tmp/types.json"
+bad "$tmp/types.json" "wrong types" 2
+: > "$tmp/empty.json"
+bad "$tmp/empty.json" "empty" 2
+ln -s list.json "$tmp/link.json"
+bad "$tmp/link.json" "a link" 3
+run "$COLLTUNE" roce switch-config "${link[@]}" --nos eos --check "$tmp/list.json"
+is "no reader: exit status" "$status" 2
+run "$COLLTUNE" roce switch-config "${link[@]}"
+is "neither switch nor host: exit status" "$status" 2
+run "$COLLTUNE" roce switch-config "${link[@]}" --nos sonic --switch-ports "a;b"
+is "a port's name: exit status" "$status" 2
+# shellcheck disable=SC2016 # is to reach the program
+run "$COLLTUNE" roce switch-config "${link[@]}" --host dcb --interface 'x$(id)'
+is "an interface's name: exit status" "$status" 2
+tap_done

@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# colltune roce recommend: values, their words, JSON, bad input.
+. "$CT_SRCDIR/tests/tap.sh"
+unset COLLTUNE_SPEED
+
+ok "values" "$COLLTUNE" roce recommend --speed 100 --cable 40 --buffer 32M --cell 144 --json "$tmp/r.json"
+like "says that nothing was measured" "$out" '^computed, not measured'
+like "bytes, cells, us and BDP" "$out" '^\* ecn.kmin +125952 bytes +875 +10.08 +1.01$'
+like "traffic class" "$out" '^\* env.NCCL_IB_TC +106 '
+like "a published profile" "$out" '^  SONiC, AZURE_LOSSLESS +1048576 +2097152 +5% +83.89 +167.77 +8.39$'
+unlike "no profile of another speed" "$out" 'SimAI, HPN7'
+is "JSON: every value has formula and source" "$(python3 -c '
+import json, sys
+f = json.load(open(sys.argv[1]))
+v = {r["id"]: r for r in f["values"]}
+print(f["schema"], all(r["formula"] and r["source"] for r in f["values"]),
+      v["mtu.path"]["value"], v["dscp.data"]["line_us"], len(f["published"]))' "$tmp/r.json")" \
+	"colltune-roce/1 True 4096.0 None 10"
+
+ok "800 Gb/s" "$COLLTUNE" roce recommend --speed 800
+like "without published delays the other formula" "$out" '^  headroom.qbb +- bytes'
+like "what an unknown buffer means" "$out" '^note: without --buffer'
+
+# bad WORDS WHY
+bad() {
+	read -ra words <<< "$1"
+	run "$COLLTUNE" roce "${words[@]}"
+	is "$1: exit status" "$status" 2
+	is "$1: one line" "$(wc -l <<< "$err")" 1
+	like "$1: why" "$err" "$2"
+}
+bad "recommend" 'needs --speed'
+bad "recommend --speed 100 --cable -5" 'cable length is -5 m'
+bad "recommend --speed 100 --cable 1e9" 'cable'
+bad "recommend --speed 100 --buffer -3" 'no size'
+bad "recommend --speed 100 --buffer 1M" 'smaller than the headrooms of 32 ports'
+bad "recommend --speed 56" 'no response time is published for 56 Gb/s'
+bad "recommend --speed 100 --rtt 0" 'rtt'
+bad "recommend --speed 100 --ports 0" 'ports'
+bad "recommend --speed 100 --alpha 0" 'alpha'
+bad "recommend --speed 100 --mtu 1500" 'lossless MTU'
+bad "advise" 'there are recommend and switch-config'
+tap_done
