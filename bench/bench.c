@@ -211,6 +211,7 @@ static ct_status prepare(struct run *run)
 			s->stats, &run->shown);
 		run->shown.counters = s->counters;
 		run->shown.osu = s->osu;
+		run->shown.perftest = s->perftest;
 		run->done = ct_alloc(run->plan.ntests * run->ncandidates * (size_t)s->rounds,
 			sizeof(*run->done));
 		status = ct_session_agree(session, run->done == NULL ? CT_NOMEM : status);

@@ -15,7 +15,8 @@ else
 colltune_SOURCES += bench/fabric_none.c
 endif
 EXTRA_DIST += bench/fabric_ib.c bench/fabric_none.c
-colltune_SOURCES += bench/perftest.h bench/perftest.c bench/perftest_run.c bench/perftest_view.c
+colltune_SOURCES += bench/perftest.h bench/perftest.c bench/perftest_run.c bench/perftest_view.c \
+	bench/perftest_table.c
 # Several layers, and several views, of one run.
 colltune_SOURCES += bench/ladder.h bench/ladder.c bench/ladder_show.c bench/osu.h bench/osu.c
 # The machine files of all hosts.

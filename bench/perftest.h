@@ -48,7 +48,14 @@ struct ct_perftest_rates {
 
 /* ---- perftest_view.c: text as perftest 4.5 writes it ---------------------------------------- */
 
+/* What a line of times says. */
+struct ct_perftest_latency {
+	uint64_t iterations;
+	double min_ns, max_ns, typical_ns, mean_ns, stdev_ns, p99_ns, p999_ns;
+};
+
 void ct_perftest_latency_head(FILE *out);
+void ct_perftest_latency_line(FILE *out, uint64_t bytes, const struct ct_perftest_latency *latency);
 /* Sorts TIMES in place. Nothing without times. */
 void ct_perftest_latency_row(FILE *out, uint64_t bytes, struct ct_perftest_times *times);
 void ct_perftest_rates_head(FILE *out, bool gbits);
@@ -58,6 +65,22 @@ void ct_perftest_rates_row(FILE *out, uint64_t bytes, const struct ct_perftest_r
 /* The slowest and the fastest of N windows of messages of BYTES, and when it was. */
 void ct_perftest_windows_row(FILE *out, uint64_t bytes, const struct ct_perftest_window *windows,
 	size_t n);
+
+/* ---- perftest_table.c: the view --perftest of bench p2p -------------------------------------- */
+
+/* What these columns want to know and a result without its samples does not tell. */
+struct ct_spread {
+	double stdev_ns, p999_ns;
+};
+
+/* From the samples or the histogram of RESULT; zero when it has none left. Of a histogram, within
+ * its buckets (hist.h). Pure. */
+struct ct_spread ct_perftest_spread(const struct ct_result *result);
+
+/* The lines above the numbers of COLL (point-to-point), and one line for a result; nothing for what
+ * was not measured. */
+void ct_perftest_table_head(FILE *out, ct_coll coll);
+void ct_perftest_table_row(FILE *out, const struct ct_result *result, const struct ct_spread *spread);
 
 /* ---- perftest_run.c ------------------------------------------------------------------------- */
 

@@ -13,23 +13,34 @@ void ct_perftest_latency_head(FILE *out)
 		"t_avg[usec]    t_stdev[usec]   99%% percentile[usec]   99.9%% percentile[usec] \n", rule);
 }
 
+void ct_perftest_latency_line(FILE *out, uint64_t bytes, const struct ct_perftest_latency *l)
+{
+	fprintf(out, " %-7llu %llu          %-7.2f        %-7.2f      %-7.2f  \t       %-7.2f     \t"
+		"%-7.2f\t\t%-7.2f \t\t%-7.2f\n", (unsigned long long)bytes,
+		(unsigned long long)l->iterations, l->min_ns / 1e3, l->max_ns / 1e3, l->typical_ns / 1e3,
+		l->mean_ns / 1e3, l->stdev_ns / 1e3, l->p99_ns / 1e3, l->p999_ns / 1e3);
+}
+
 void ct_perftest_latency_row(FILE *out, uint64_t bytes, struct ct_perftest_times *t)
 {
-	double mean = 0, squares = 0;
+	struct ct_perftest_latency l = { .iterations = t->iterations };
+	double squares = 0;
 	size_t n = t->n;
 
 	if (n == 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		mean += (double)t->ns[i] / (double)n;
+		l.mean_ns += (double)t->ns[i] / (double)n;
 	for (size_t i = 0; i < n; i++)
-		squares += ((double)t->ns[i] - mean) * ((double)t->ns[i] - mean);
+		squares += ((double)t->ns[i] - l.mean_ns) * ((double)t->ns[i] - l.mean_ns);
+	l.stdev_ns = sqrt(squares / (double)n);
 	ct_sort_u64(t->ns, n);
-	fprintf(out, " %-7llu %llu          %-7.2f        %-7.2f      %-7.2f  \t       %-7.2f     \t"
-		"%-7.2f\t\t%-7.2f \t\t%-7.2f\n", (unsigned long long)bytes,
-		(unsigned long long)t->iterations, (double)t->ns[0] / 1e3, (double)t->ns[n - 1] / 1e3,
-		(double)ct_median(t->ns, n) / 1e3, mean / 1e3, sqrt(squares / (double)n) / 1e3,
-		(double)ct_quantile(t->ns, n, 0.99) / 1e3, (double)ct_quantile(t->ns, n, 0.999) / 1e3);
+	l.min_ns = (double)t->ns[0];
+	l.max_ns = (double)t->ns[n - 1];
+	l.typical_ns = (double)ct_median(t->ns, n);
+	l.p99_ns = (double)ct_quantile(t->ns, n, 0.99);
+	l.p999_ns = (double)ct_quantile(t->ns, n, 0.999);
+	ct_perftest_latency_line(out, bytes, &l);
 }
 
 void ct_perftest_rates_head(FILE *out, bool gbits)

@@ -55,6 +55,8 @@ const struct ct_option ct_bench_own_options[] = {
 		"below each row, what network and kernel counted meanwhile" },
 	{ "osu", 0, CT_OPT_FLAG, AT(osu), NULL, 0, 0, NULL, NULL,
 		"the OSU micro-benchmarks' columns instead of nccl-tests' (out of place, where both are)" },
+	{ "perftest", 0, CT_OPT_FLAG, AT(perftest), NULL, 0, 0, NULL, NULL,
+		"p2p: perftest's columns instead of nccl-tests'" },
 	{ "json", 0, CT_OPT_TEXT, AT(json), NULL, 0, 0, NULL, "FILE",
 		"records as JSON Lines, written as measured" },
 	{ "csv", 0, CT_OPT_TEXT, AT(csv), NULL, 0, 0, NULL, "FILE", "a flat table, written as measured" },
@@ -236,6 +238,8 @@ ct_status ct_plan_check(const struct ct_bench_settings *s, const char *word)
 	if (ct_plan_word(word, &p2p, &coll) != CT_OK || types_of(s->type, &mask) != CT_OK ||
 		ops_of(s->op, &mask) != CT_OK || kinds_of(s->kinds, &mask) != CT_OK)
 		return CT_INVALID;
+	if (s->perftest && (!p2p || s->osu))
+		return ct_fail(CT_INVALID, "--perftest shows p2p, and not together with --osu");
 	if (s->min_bytes > s->max_bytes)
 		return ct_fail(CT_INVALID, "-b %s is above -e %s", ct_size_text(s->min_bytes, low),
 			ct_size_text(s->max_bytes, high));

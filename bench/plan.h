@@ -16,7 +16,7 @@ struct ct_bench_settings {
 	uint64_t budget;
 	double precision;
 	int placement;
-	bool osu, stats, compare, counters;
+	bool osu, perftest, stats, compare, counters;
 	char *json, *csv;
 };
 

@@ -27,8 +27,9 @@ ct_status ct_shown_make(const struct ct_bench_plan *plan, const struct ct_candid
 	size_t n = plan->ntests * ncandidates * rounds;
 
 	made.results = ct_alloc(n, sizeof(*made.results));
+	made.spread = ct_alloc(n, sizeof(*made.spread));
 	made.there = ct_alloc(n, sizeof(*made.there));
-	if (made.results == NULL || made.there == NULL) {
+	if (made.results == NULL || made.spread == NULL || made.there == NULL) {
 		ct_shown_free(&made);
 		return CT_NOMEM;
 	}
@@ -39,8 +40,10 @@ ct_status ct_shown_make(const struct ct_bench_plan *plan, const struct ct_candid
 void ct_shown_free(struct ct_shown *shown)
 {
 	ct_free(shown->results);
+	ct_free(shown->spread);
 	ct_free(shown->there);
 	shown->results = NULL;
+	shown->spread = NULL;
 	shown->there = NULL;
 }
 
@@ -64,6 +67,8 @@ void ct_shown_add(struct ct_shown *s, const struct ct_result *result)
 	if (i == SIZE_MAX)
 		return;
 	s->results[i] = *result;
+	if (s->perftest)
+		s->spread[i] = ct_perftest_spread(result);
 	s->results[i].samples_ns = NULL;
 	s->results[i].hist = NULL;
 	s->there[i] = true;
@@ -99,7 +104,7 @@ static const struct ct_result *chosen(const struct ct_shown *s, size_t candidate
 
 static void put(struct ct_buf *text)
 {
-	if (ct_buf_status(text) == CT_OK)
+	if (ct_buf_status(text) == CT_OK && text->text != NULL)
 		fputs(text->text, stdout);
 	fflush(stdout);
 	ct_buf_free(text);
@@ -129,6 +134,12 @@ static unsigned stats_of(const struct ct_shown *s)
 	return mask;
 }
 
+/* nccl-tests' columns and ours, not somebody else's. */
+static bool own_columns(const struct ct_shown *s)
+{
+	return !s->osu && !s->perftest;
+}
+
 static void begin(struct ct_shown *s, size_t candidate, size_t test)
 {
 	const struct ct_result *r = chosen(s, candidate, test);
@@ -139,23 +150,26 @@ static void begin(struct ct_shown *s, size_t candidate, size_t test)
 	s->wrong = 0;
 	s->busbw_sum = 0;
 	s->busbw_count = 0;
-	ct_buf_add(&text, "%s# %s: %s\n", s->osu ? "" : "#\n", ct_coll_name(coll),
+	ct_buf_add(&text, "%s# %s: %s\n", own_columns(s) ? "#\n" : "", ct_coll_name(coll),
 		ct_candidate_text(&s->candidates[candidate], name));
 	if (r != NULL && r->library[0] != '\0')
 		ct_buf_add(&text, "#   %s%s%s\n", r->library, r->path[0] != '\0' ? "; " : "", r->path);
-	ct_buf_add(&text, "#   %s\n", direction(coll));
+	if (!s->perftest) /* whose rates of both directions are one number */
+		ct_buf_add(&text, "#   %s\n", direction(coll));
 	if (s->osu)
 		ct_osu_head(&text, coll, s->plan->tests[test].type);
-	else
+	else if (own_columns(s))
 		ct_table_head(&text, stats_of(s));
 	put(&text);
+	if (s->perftest)
+		ct_perftest_table_head(stdout, coll);
 }
 
 static void end(const struct ct_shown *s)
 {
 	struct ct_buf text = ct_buf_make(4096);
 
-	if (s->osu && s->wrong == 0)
+	if (!own_columns(s) && s->wrong == 0)
 		return;
 	ct_table_foot(&text, s->wrong, s->busbw_sum, s->busbw_count);
 	put(&text);
@@ -196,6 +210,8 @@ static void row(struct ct_shown *s, size_t candidate, size_t test)
 		return;
 	if (s->osu)
 		ct_osu_row(&text, outp != NULL ? outp : inp);
+	else if (s->perftest) /* which is among the results: point-to-point is out of place */
+		ct_perftest_table_row(stdout, outp, &s->spread[outp - s->results]);
 	else
 		ct_table_row(&text, outp, inp, stats_of(s));
 	if (s->counters && outp != NULL)

@@ -4,6 +4,7 @@
 #ifndef CT_BENCH_SHOWN_H
 #define CT_BENCH_SHOWN_H
 
+#include "perftest.h"
 #include "plan.h"
 
 struct ct_shown {
@@ -11,9 +12,11 @@ struct ct_shown {
 	const struct ct_candidate *candidates;
 	size_t ncandidates;
 	uint32_t rounds;
-	bool osu; /* its columns instead of nccl-tests' */
+	bool osu;      /* its columns instead of nccl-tests' */
+	bool perftest; /* the same; point-to-point only */
 	bool stats, counters; /* set by the caller: a line of counters below each row */
 	struct ct_result *results; /* [round][candidate][test]; samples are not kept */
+	struct ct_spread *spread;  /* of each, for --perftest */
 	bool *there;
 	size_t next;               /* live: first test that is not printed yet */
 	uint64_t wrong;            /* of the block being printed */

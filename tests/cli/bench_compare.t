@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two transports in one run: devices in --net, and what bench says of one against the other.
 . "$CT_SRCDIR/tests/tap.sh"
-plan 17
+plan 23
 
 # bench ARGUMENT…: two ranks as threads
 bench() {
@@ -45,4 +45,26 @@ bench allreduce --osu -b 8 -e 8
 like "--osu: a collective" "$out" '# OSU MPI Allreduce Latency Test v7\.5 '
 bench allreduce --osu -b 8 -e 8 --net-fault corrupt:nth=1
 is "--osu: wrong data are told" "$status $(grep -c 'Out of bounds values : .* FAILED' <<< "$out")" "1 1"
+
+# Columns of perftest 4.5: 9 of a latency, 5 of a rate.
+bench p2p --perftest -b 8 -e 64 -f 8 -d int32
+is "--perftest: the heads of latency and of both bandwidths" \
+	"$(grep '^ #bytes' <<< "$out" | tr -s ' ' | sort | uniq -c | sed 's/^ *//; s/ *$//' |
+		sort -n | sed 's/  / /')" \
+	"$(printf '%s\n' '1 #bytes #iterations t_min[usec] t_max[usec] t_typical[usec] t_avg[usec] '\
+'t_stdev[usec] 99% percentile[usec] 99.9% percentile[usec]' \
+		'2 #bytes #iterations BW peak[MB/sec] BW average[MB/sec] MsgRate[Mpps]')"
+is "--perftest: the columns" "$(awk '/^ [0-9]/ { print NF, $1 }' <<< "$out" | tr '\n' ' ')" \
+	"9 8 9 64 5 8 5 64 5 8 5 64 "
+is "--perftest: times and rates in order" "$(awk '/^ [0-9]/ && (NF == 9 ? $3 > $5 || $5 > $8 ||
+	$8 > $9 || $9 > $4 + 0.01 || $6 < $3 || $6 > $4 || $7 < 0 : $3 + 0.01 < $4)' <<< "$out")" ""
+is "--perftest: rate and message rate agree" "$(awk '/^ [0-9]/ && NF == 5 {
+	d = $4 * 1.048576 / $1 - $5 # both are rounded
+	if (d < 0) d = -d
+	if (d > 0.006 / $1 + 0.00001) print }' <<< "$out")" ""
+bench allreduce --perftest -b 8 -e 8
+is "--perftest: a collective is refused" "$status $(grep -c -- '--perftest shows p2p' <<< "$err")" "2 1"
+bench p2p --perftest -b 8 -e 8 --net-fault corrupt:nth=1
+is "--perftest: wrong data are told" \
+	"$status $(grep -c 'Out of bounds values : .* FAILED' <<< "$out" | sed 's/[1-3]/some/')" "1 some"
 tap_done
