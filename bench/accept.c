@@ -10,13 +10,14 @@
 #include "cli.h"
 #include "job.h"
 #include "machines.h"
+#include "pretend.h"
 #include "topo/topo.h"
 
 struct accept_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	uint64_t budget, max_bytes;
 	int64_t rounds;
-	char *stages, *json;
+	char *stages, *json, *pretend;
 	bool no_algorithms;
 };
 
@@ -33,6 +34,8 @@ static const struct ct_option own_options[] = {
 	{ "no-algorithms", 0, CT_OPT_FLAG, AT(no_algorithms), NULL, 0, 0, NULL, NULL,
 		"compare backends only, not their algorithms" },
 	{ "json", 0, CT_OPT_TEXT, AT(json), NULL, 0, 0, NULL, "FILE", "the verdict as JSON" },
+	{ "pretend", 0, CT_OPT_TEXT, AT(pretend), NULL, 0, 0, NULL, "FILE",
+		"judge the made-up cluster that FILE describes; nothing is measured" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
 };
 #undef AT
@@ -299,6 +302,10 @@ int ct_accept_main(int argc, char **argv)
 		code = CT_EXIT_USAGE;
 		break;
 	case CT_CLI_RUN:
+		if (settings.pretend != NULL) {
+			code = ct_pretend_main(settings.pretend, settings.json);
+			break;
+		}
 		/* With no backend named, mpi is wanted only where a launcher brought it. */
 		code = ct_job_run("accept", &settings.job, false, run_rank, &settings);
 		break;

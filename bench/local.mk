@@ -3,7 +3,7 @@
 colltune_SOURCES += bench/bench.h bench/main.c bench/cli.h bench/cli.c bench/job.h bench/job.c \
 	bench/alike.c bench/ending.c bench/bench.c bench/plan.h bench/plan.c bench/table.h bench/table.c \
 	bench/sink.h bench/sink.c bench/shown.h bench/shown.c bench/accept.c bench/topo.c \
-	bench/list.c bench/view.c bench/compare.h bench/compare.c bench/export.c bench/versus.h bench/versus.c
+	bench/list.c bench/view.c bench/compare.h bench/compare.c bench/export.c bench/pretend.h bench/pretend.c bench/versus.h bench/versus.c
 # Files for others, through libxml2.
 colltune_SOURCES += bench/xml.h bench/xml.c bench/child.h bench/child.c bench/picture.h bench/nccl.c bench/draw.c
 # The fabric: the InfiniBand reader needs libibnetdisc.

@@ -162,4 +162,7 @@ json_t *ct_accept_json(const struct ct_accept_report *report);
 uint32_t ct_pair_rounds(uint32_t n);
 void ct_pair_round(uint32_t n, uint32_t round, uint32_t *partner);
 
+#include "isolate.h"
+#include "pretend.h"
+
 #endif

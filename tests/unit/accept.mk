@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Tests of accept, of advise and of compare, which stands on it.
 unit_tests += \
+	tests/unit/test_accept_isolate \
 	tests/unit/test_accept_judge \
 	tests/unit/test_accept_run \
 	tests/unit/test_advise_alarms \
@@ -19,3 +20,4 @@ EXTRA_DIST += tests/fixtures/sonic-stock.json tests/golden/help-roce.txt \
 	tests/golden/roce-sonic.json tests/golden/roce-cumulus.txt tests/golden/roce-eos.txt \
 	tests/golden/roce-nxos.txt tests/golden/roce-os10.txt tests/golden/roce-junos.txt \
 	tests/golden/roce-dcb.txt tests/golden/roce-mlnx_qos-unit.txt
+shell_tests += tests/cli/accept_pretend.t

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The isolation's course: first rounds, more where the noise asks for it, then the suspects again. */
+#include <math.h>
+#include <string.h>
+
+#include "fit.h"
+
+enum { FIRST_ROUNDS = 8, CONFIRMING = 6, NODES_MOST = 1 << 20, RAILS_MOST = 64 };
+static const double least_default = 0.05, alarm_default = 0.005;
+
+struct course {
+	struct ct_fit fit;
+	struct ct_isolate_plan plan;
+	const struct ct_pair_source *source;
+	struct ct_rng rng;
+	uint32_t rounds, between, *partner; /* rounds so far; of them between leaves */
+	struct ct_probe *probes;
+	double *ns;
+	bool *suspect, several, groups; /* more than one leaf; a leaf with more than one node */
+};
+
+static ct_status check(const struct ct_fleet *f)
+{
+	if (f->nodes < 2 || f->nodes > NODES_MOST)
+		return ct_fail(CT_INVALID, "%u nodes: isolation needs 2 to %d", f->nodes, NODES_MOST);
+	if (f->rails < 1 || f->rails > RAILS_MOST)
+		return ct_fail(CT_INVALID, "%u rails: isolation needs 1 to %d", f->rails, RAILS_MOST);
+	for (uint32_t i = 0; i < f->nodes; i++)
+		if (f->leaf_of[i] >= f->nodes)
+			return ct_fail(CT_INVALID, "node %u hangs on leaf %u: leaves count from 0 and are no "
+				"more than the nodes", i, f->leaf_of[i]);
+	return CT_OK;
+}
+
+/* The rounds of a full matrix grow with the nodes; these with their logarithm. */
+static uint32_t most_rounds(uint32_t nodes)
+{
+	uint32_t most = (uint32_t)(3 * log2(nodes));
+
+	return most > FIRST_ROUNDS + 2 ? most : FIRST_ROUNDS + 2;
+}
+
+static ct_status prepare(struct course *c, const struct ct_fleet *f)
+{
+	size_t ends = (size_t)f->nodes * f->rails * 2;
+
+	c->fit.fleet = f;
+	c->fit.rail = ct_alloc(f->rails, sizeof(*c->fit.rail));
+	c->fit.ends = ct_alloc(ends, sizeof(*c->fit.ends));
+	c->fit.first = ct_alloc(ends + 1, sizeof(*c->fit.first));
+	c->partner = ct_alloc(f->nodes, sizeof(*c->partner));
+	c->suspect = ct_alloc(f->nodes, sizeof(*c->suspect));
+	c->probes = ct_alloc((size_t)f->nodes * f->rails, sizeof(*c->probes));
+	c->ns = ct_alloc((size_t)f->nodes * f->rails, sizeof(*c->ns));
+	if (c->fit.rail == NULL || c->fit.ends == NULL || c->fit.first == NULL || c->partner == NULL ||
+		c->suspect == NULL || c->probes == NULL || c->ns == NULL)
+		return CT_NOMEM;
+	for (uint32_t i = 1; i < f->nodes; i++)
+		c->several = c->several || f->leaf_of[i] != f->leaf_of[0];
+	for (uint32_t i = 0; i < f->nodes; i++)
+		c->suspect[f->leaf_of[i]] = false;
+	for (uint32_t i = 0; i < f->nodes; i++) {
+		c->groups = c->groups || c->suspect[f->leaf_of[i]];
+		c->suspect[f->leaf_of[i]] = true;
+	}
+	return CT_OK;
+}
+
+static void end(struct course *c)
+{
+	ct_free(c->fit.samples);
+	ct_free(c->fit.rail);
+	ct_free(c->fit.ends);
+	ct_free(c->fit.first);
+	ct_free(c->fit.order);
+	ct_free(c->fit.scratch);
+	ct_free(c->partner);
+	ct_free(c->suspect);
+	ct_free(c->probes);
+	ct_free(c->ns);
+}
+
+/* Room for N more samples. */
+static ct_status grow(struct ct_fit *fit, size_t n)
+{
+	struct ct_sample *samples;
+	uint32_t *order;
+	double *scratch;
+
+	if (fit->n + n <= fit->room)
+		return CT_OK;
+	fit->room = (fit->n + n) * 2;
+	if (fit->room > UINT32_MAX / 2)
+		return ct_fail(CT_NOMEM, "more than %u probes", UINT32_MAX / 2);
+	samples = ct_realloc(fit->samples, fit->room, sizeof(*samples));
+	if (samples != NULL)
+		fit->samples = samples;
+	order = samples != NULL ? ct_realloc(fit->order, fit->room * 2, sizeof(*order)) : NULL;
+	if (order != NULL)
+		fit->order = order;
+	scratch = order != NULL ? ct_realloc(fit->scratch, fit->room, sizeof(*scratch)) : NULL;
+	if (scratch != NULL)
+		fit->scratch = scratch;
+	return scratch != NULL ? CT_OK : CT_NOMEM;
+}
+
+/* Measures the pairs of c->partner, all rails, both ways. */
+static ct_status measure(struct course *c, bool again)
+{
+	const struct ct_fleet *f = c->fit.fleet;
+	size_t n = 0;
+	ct_status s;
+
+	for (uint32_t i = 0; i < f->nodes; i++)
+		for (uint32_t r = 0; c->partner[i] != i && r < f->rails; r++)
+			c->probes[n++] = (struct ct_probe){ i, c->partner[i], r };
+	s = grow(&c->fit, n);
+	if (s == CT_OK)
+		s = c->source->round(c->source->arg, c->probes, n, c->ns);
+	if (s != CT_OK)
+		return s;
+	c->rounds++;
+	for (size_t i = 0; i < n; i++) {
+		const struct ct_probe *p = &c->probes[i];
+
+		if (!(c->ns[i] > 0) || isinf(c->ns[i])) {
+			c->fit.lost++;
+			continue;
+		}
+		c->fit.samples[c->fit.n++] = (struct ct_sample){ p->from, p->to, (uint16_t)p->rail,
+			f->leaf_of[p->from] != f->leaf_of[p->to], again, (float)log(c->ns[i]) };
+	}
+	return CT_OK;
+}
+
+/* Rounds in turn within leaves and between them, up to TARGET in all. */
+static ct_status go_on(struct course *c, uint32_t target)
+{
+	ct_status s = CT_OK;
+
+	while (s == CT_OK && c->rounds < target) {
+		bool between = c->several && (!c->groups || c->rounds % 2 == 1);
+
+		s = ct_round_make(c->fit.fleet, between, &c->rng, c->partner);
+		if (s == CT_OK)
+			s = measure(c, false);
+		c->between += between ? 1 : 0;
+	}
+	if (s == CT_OK && c->fit.n == 0)
+		return ct_fail(CT_PEER, "none of %llu probes gave a time", (unsigned long long)c->fit.lost);
+	return s == CT_OK ? ct_fit_all(&c->fit) : s;
+}
+
+/* Rounds between leaves until a single slow uplink has slowed a score of messages of its leaf: of N that
+ * touch a leaf, one in `uplinks` takes it. */
+static uint32_t rounds_for_uplinks(const struct course *c)
+{
+	const struct ct_fleet *f = c->fit.fleet;
+	uint32_t leaves = 0;
+
+	for (uint32_t i = 0; i < f->nodes; i++)
+		if (f->leaf_of[i] >= leaves)
+			leaves = f->leaf_of[i] + 1;
+	if (!c->several || f->uplinks == 0)
+		return 0;
+	return (uint32_t)ceil(20.0 * f->uplinks / (2.0 * f->nodes / leaves *
+		(f->rail_leaves ? 1 : f->rails)));
+}
+
+/* What is left of the rounds goes to the ways between leaves, as far as they need it. */
+static ct_status look_at_uplinks(struct course *c)
+{
+	uint32_t wanted = rounds_for_uplinks(c);
+	ct_status s = CT_OK;
+
+	while (s == CT_OK && c->between < wanted && c->rounds < c->plan.most) {
+		s = ct_round_make(c->fit.fleet, true, &c->rng, c->partner);
+		if (s == CT_OK)
+			s = measure(c, false);
+		c->between++;
+	}
+	return s == CT_OK ? ct_fit_all(&c->fit) : s;
+}
+
+/* How many rounds the noise asks for, so that twice the least slowdown is told from none: half of it is
+ * then three standard errors of the median of one class. */
+static uint32_t rounds_needed(const struct course *c)
+{
+	double error = log1p(c->plan.least) / 3, n = 1.2533 * c->fit.sigma / error;
+	double rounds = ceil(n * n) * (c->several && c->groups ? 2 : 1);
+	uint32_t most = c->plan.most > CONFIRMING ? c->plan.most - CONFIRMING : c->plan.most;
+
+	if (rounds < rounds_for_uplinks(c) * (c->groups ? 2 : 1))
+		rounds = rounds_for_uplinks(c) * (c->groups ? 2 : 1);
+	if (rounds < c->rounds)
+		return c->rounds;
+	return rounds < most ? (uint32_t)rounds : most > c->rounds ? most : c->rounds;
+}
+
+/* Marks nodes with an end that looks slow; how many. */
+static uint32_t mark_suspects(struct course *c)
+{
+	const struct ct_fleet *f = c->fit.fleet;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < f->nodes; i++) {
+		c->suspect[i] = false;
+		for (uint32_t k = 0; k < f->rails * 2; k++) {
+			const struct ct_end *e = &c->fit.ends[ct_end_of(f, i, k / 2, k % 2 == 1)];
+
+			if (e->n > 0 && e->effect >= 0.8 * log1p(c->plan.least) &&
+				e->effect >= 3 * c->fit.sigma / sqrt(e->n))
+				c->suspect[i] = true;
+		}
+		n += c->suspect[i] ? 1 : 0;
+	}
+	return n;
+}
+
+static ct_status confirm(struct course *c)
+{
+	uint32_t n = mark_suspects(c);
+	ct_status s = CT_OK;
+
+	/* with half of the cluster under suspicion there is nobody to confirm with */
+	if (n == 0 || n * 2 > c->fit.fleet->nodes)
+		return CT_OK;
+	for (int i = 0; s == CT_OK && i < CONFIRMING && c->rounds < c->plan.most; i++) {
+		s = ct_round_confirm(c->fit.fleet, c->suspect, &c->rng, c->partner);
+		if (s == CT_OK)
+			s = measure(c, true);
+	}
+	return s == CT_OK ? ct_fit_all(&c->fit) : s;
+}
+
+ct_status ct_isolate(const struct ct_fleet *fleet, const struct ct_isolate_plan *plan,
+	const struct ct_pair_source *source, struct ct_isolation *out)
+{
+	struct course c = { .plan = *plan, .source = source, .rng = ct_rng_make(plan->seed) };
+	struct ct_isolation made = { 0 };
+	ct_status s = check(fleet);
+
+	if (s != CT_OK)
+		return s;
+	if (c.plan.least <= 0)
+		c.plan.least = least_default;
+	if (c.plan.alarm <= 0)
+		c.plan.alarm = alarm_default;
+	if (c.plan.most == 0)
+		c.plan.most = most_rounds(fleet->nodes);
+	if (c.plan.rounds == 0)
+		c.plan.rounds = FIRST_ROUNDS < c.plan.most ? FIRST_ROUNDS : c.plan.most;
+	s = prepare(&c, fleet);
+	if (s == CT_OK)
+		s = go_on(&c, c.plan.rounds);
+	if (s == CT_OK && rounds_needed(&c) > c.rounds)
+		s = go_on(&c, rounds_needed(&c));
+	if (s == CT_OK)
+		s = confirm(&c);
+	if (s == CT_OK)
+		s = look_at_uplinks(&c);
+	if (s == CT_OK)
+		s = ct_blame(&c.fit, &c.plan, &made);
+	if (s == CT_OK) {
+		made.rounds = c.rounds;
+		made.probes = c.fit.n;
+		made.lost = c.fit.lost;
+		made.spread = c.fit.sigma;
+		made.alarm = c.plan.alarm;
+		for (int k = 0; k < 2; k++)
+			made.base_ns[k] = isnan(c.fit.base[k]) ? 0 : exp(c.fit.base[k]);
+		*out = made;
+	} else {
+		ct_isolation_free(&made);
+	}
+	end(&c);
+	return s;
+}
+
+void ct_isolation_free(struct ct_isolation *isolation)
+{
+	ct_free(isolation->list);
+	memset(isolation, 0, sizeof(*isolation));
+}
