@@ -98,37 +98,63 @@ static ct_status blame_ends(struct judging *j, struct ct_blame blame, const stru
 	return add(j, blame, sum / n, error_of(j, blame.samples), weight);
 }
 
-static ct_status blame_node(struct judging *j, uint32_t node)
+/* The slow ends of NODE to SLOW; how many ends were MEASURED. */
+static uint32_t slow_ends(const struct judging *j, uint32_t node, const struct ct_end **slow,
+	uint32_t *measured)
 {
-	const struct ct_fleet *f = j->fit->fleet;
-	const struct ct_end **slow = ct_alloc((size_t)f->rails * 2, sizeof(*slow));
-	uint32_t measured = 0, n = 0;
-	ct_status s = slow != NULL ? CT_OK : CT_NOMEM;
+	uint32_t n = 0;
 
-	for (uint32_t k = 0; s == CT_OK && k < f->rails * 2; k++) {
-		const struct ct_end *end = &j->fit->ends[ct_end_of(f, node, k / 2, k % 2 == 1)];
+	*measured = 0;
+	for (uint32_t k = 0; k < j->fit->fleet->rails * 2; k++) {
+		const struct ct_end *end = &j->fit->ends[ct_end_of(j->fit->fleet, node, k / 2, k % 2 == 1)];
 
-		measured += end->n > 0 ? 1 : 0;
+		*measured += end->n > 0 ? 1 : 0;
 		if (end_slow(j, end))
 			slow[n++] = end;
 	}
-	if (s == CT_OK && n > 1 && n >= most_of * measured) {
-		s = blame_ends(j, (struct ct_blame){ .kind = CT_BLAME_NODE, .node = node }, slow, n,
-			1.0 / f->nodes);
-		goto free_slow;
-	}
-	for (uint32_t r = 0; s == CT_OK && r < f->rails && n > 0; r++) {
-		const struct ct_end *ends[2] = { &j->fit->ends[ct_end_of(f, node, r, false)],
-			&j->fit->ends[ct_end_of(f, node, r, true)] };
-		bool out = end_slow(j, ends[0]), in = end_slow(j, ends[1]);
-		struct ct_blame blame = { .kind = out && in ? CT_BLAME_NIC : out ? CT_BLAME_OUT :
-			CT_BLAME_IN, .node = node, .rail = r };
+	return n;
+}
 
-		if (out || in)
-			s = blame_ends(j, blame, out ? ends : ends + 1, out && in ? 2 : 1,
-				(out && in ? 1.0 : 0.5) / f->nodes / f->rails);
-	}
-free_slow:
+/* One NIC of NODE: both ways, or the one that is slow. */
+static ct_status blame_nic(struct judging *j, uint32_t node, uint32_t rail)
+{
+	const struct ct_fleet *f = j->fit->fleet;
+	const struct ct_end *ends[2] = { &j->fit->ends[ct_end_of(f, node, rail, false)],
+		&j->fit->ends[ct_end_of(f, node, rail, true)] };
+	bool out = end_slow(j, ends[0]), in = end_slow(j, ends[1]);
+	struct ct_blame blame = { .kind = CT_BLAME_NIC, .node = node, .rail = rail };
+	double weight = 1.0 / f->nodes / f->rails;
+
+	if (out && in)
+		return blame_ends(j, blame, ends, 2, weight);
+	if (!out && !in)
+		return CT_OK;
+	blame.kind = out ? CT_BLAME_OUT : CT_BLAME_IN;
+	return blame_ends(j, blame, out ? ends : ends + 1, 1, weight / 2);
+}
+
+/* SLOW: room for the ends of a node. */
+static ct_status blame_node(struct judging *j, uint32_t node, const struct ct_end **slow)
+{
+	uint32_t measured, n = slow_ends(j, node, slow, &measured);
+	ct_status s = CT_OK;
+
+	if (n > 1 && n >= most_of * measured)
+		return blame_ends(j, (struct ct_blame){ .kind = CT_BLAME_NODE, .node = node }, slow, n,
+			1.0 / j->fit->fleet->nodes);
+	for (uint32_t r = 0; s == CT_OK && r < j->fit->fleet->rails && n > 0; r++)
+		s = blame_nic(j, node, r);
+	return s;
+}
+
+static ct_status blame_nodes(struct judging *j)
+{
+	const struct ct_fleet *f = j->fit->fleet;
+	const struct ct_end **slow = ct_alloc((size_t)f->rails * 2, sizeof(*slow));
+	ct_status s = slow != NULL ? CT_OK : CT_NOMEM;
+
+	for (uint32_t i = 0; s == CT_OK && i < f->nodes; i++)
+		s = blame_node(j, i, slow);
 	ct_free(slow);
 	return s;
 }
@@ -318,8 +344,8 @@ ct_status ct_blame(const struct ct_fit *fit, const struct ct_isolate_plan *plan,
 	s = blame_all(&j);
 	if (s == CT_OK)
 		s = blame_rails(&j);
-	for (uint32_t i = 0; s == CT_OK && i < f->nodes; i++)
-		s = blame_node(&j, i);
+	if (s == CT_OK)
+		s = blame_nodes(&j);
 	if (s == CT_OK)
 		s = blame_leaves(&j);
 	if (s == CT_OK)

@@ -233,6 +233,31 @@ static ct_status confirm(struct course *c)
 	return s == CT_OK ? ct_fit_all(&c->fit) : s;
 }
 
+/* The whole course, from the first round to the blames. */
+static ct_status run(struct course *c, struct ct_isolation *made)
+{
+	ct_status s = go_on(c, c->plan.rounds);
+
+	if (s == CT_OK && rounds_needed(c) > c->rounds)
+		s = go_on(c, rounds_needed(c));
+	if (s == CT_OK)
+		s = confirm(c);
+	if (s == CT_OK)
+		s = look_at_uplinks(c);
+	if (s == CT_OK)
+		s = ct_blame(&c->fit, &c->plan, made);
+	if (s != CT_OK)
+		return s;
+	made->rounds = c->rounds;
+	made->probes = c->fit.n;
+	made->lost = c->fit.lost;
+	made->spread = c->fit.sigma;
+	made->alarm = c->plan.alarm;
+	for (int k = 0; k < 2; k++)
+		made->base_ns[k] = isnan(c->fit.base[k]) ? 0 : exp(c->fit.base[k]);
+	return CT_OK;
+}
+
 ct_status ct_isolate(const struct ct_fleet *fleet, const struct ct_isolate_plan *plan,
 	const struct ct_pair_source *source, struct ct_isolation *out)
 {
@@ -252,27 +277,11 @@ ct_status ct_isolate(const struct ct_fleet *fleet, const struct ct_isolate_plan 
 		c.plan.rounds = FIRST_ROUNDS < c.plan.most ? FIRST_ROUNDS : c.plan.most;
 	s = prepare(&c, fleet);
 	if (s == CT_OK)
-		s = go_on(&c, c.plan.rounds);
-	if (s == CT_OK && rounds_needed(&c) > c.rounds)
-		s = go_on(&c, rounds_needed(&c));
+		s = run(&c, &made);
 	if (s == CT_OK)
-		s = confirm(&c);
-	if (s == CT_OK)
-		s = look_at_uplinks(&c);
-	if (s == CT_OK)
-		s = ct_blame(&c.fit, &c.plan, &made);
-	if (s == CT_OK) {
-		made.rounds = c.rounds;
-		made.probes = c.fit.n;
-		made.lost = c.fit.lost;
-		made.spread = c.fit.sigma;
-		made.alarm = c.plan.alarm;
-		for (int k = 0; k < 2; k++)
-			made.base_ns[k] = isnan(c.fit.base[k]) ? 0 : exp(c.fit.base[k]);
 		*out = made;
-	} else {
+	else
 		ct_isolation_free(&made);
-	}
 	end(&c);
 	return s;
 }

@@ -12,24 +12,24 @@ leaf 32
 seed 4711
 fault node 17 1.2
 fault out 9 1 1.3   # one way
-fault mtu 12 1500
+fault mtu 12 512
 fault rail 2 1.15
 EOF
 run "$COLLTUNE" accept --pretend "$tmp/faults" --json "$tmp/out.json"
 is "faults: exit status" "$status" 1
 like "the first lines say that it is pretended" "$(sed -n 2p <<< "$out")" '^# PRETENDED: nothing was measured'
 like "the verdict says so too" "$(tail -n 1 <<< "$out")" \
-	'^verdict \(pretended\): fail, 3 slow parts, 1 nodes that differ$'
+	'^verdict \(pretended\): fail, 4 slow parts, 1 nodes that differ$'
 like "the node" "$out" 'node 17, all rails both ways: 1\.(19|20|21) times slower'
 like "the cable" "$out" 'node 9, NIC of rail 1, sending only: 1\.(29|30|31) times slower'
 like "the rail" "$out" 'rail 2 on all nodes: 1\.15 times slower'
-like "the MTU" "$out" '^environment: node 12 has MTU 1500, most have 9000$'
+like "the MTU" "$out" '^environment: node 12 has MTU 512, most have 9000$'
 is "JSON: the same" "$(python3 -c '
 import json, sys
 f = json.load(open(sys.argv[1]))
 print(f["schema"], f["pretended"], sorted((s["kind"], s.get("node"), s.get("rail")) for s in f["slow"]))' \
 	"$tmp/out.json")" \
-	"colltune-isolation/1 True [('node', 17, None), ('out', 9, 1), ('rail', None, 2)]"
+	"colltune-isolation/1 True [('node', 12, None), ('node', 17, None), ('out', 9, 1), ('rail', None, 2)]"
 
 printf 'nodes 64\nrails 8\nleaf 16\nseed 31337\n' > "$tmp/clean"
 run "$COLLTUNE" accept --pretend "$tmp/clean"
