@@ -195,8 +195,8 @@ static ct_status check(const struct roce_settings *s, const struct ct_roce_nos *
 	ct_status status;
 
 	if (nos->read == NULL)
-		return ct_fail(CT_INVALID, "--check: configurations of %s cannot be read, those of sonic can",
-			nos->name);
+		return ct_fail(CT_INVALID, "--check: configurations of %s cannot be read, those of sonic and "
+			"cumulus can", nos->name);
 	status = load(s->check, &text);
 	if (status == CT_OK)
 		status = check_text(s, nos, want, &text, &broken);

@@ -12,8 +12,8 @@
 static const struct ct_roce_nos rows[] = {
 	{ "sonic", "config_db.json, for config load", "Ethernet0", true,
 		(1u << CT_ROCE_TERMS) - 1, ct_roce_sonic_write, ct_roce_sonic_ports, ct_roce_sonic_read },
-	{ "cumulus", "NVUE commands of Cumulus Linux 5", "swp1", false, MARKING | TERM(MTU) | TERM(CABLE),
-		ct_roce_cumulus_write, NULL, NULL },
+	{ "cumulus", "NVUE commands of Cumulus Linux 5", "swp1", false, MARKING | TERM(MTU) | TERM(CABLE) |
+		TERM(POLL), ct_roce_cumulus_write, ct_roce_cumulus_ports, ct_roce_cumulus_read },
 	{ "eos", "Arista EOS", "Ethernet1", false, MARKING | TERM(PMAX) | TERM(MTU) | TERM(DETECT) |
 		TERM(RESTORE) | TERM(POLL), ct_roce_eos_write, NULL, NULL },
 	{ "nxos", "Cisco NX-OS", "Ethernet1/1", false, 0, ct_roce_nxos_write, NULL, NULL },

@@ -159,6 +159,11 @@ ct_status ct_roce_sonic_read(const char *text, size_t bytes, const char *file, c
 	struct ct_roce_contract *contract);
 ct_status ct_roce_cumulus_write(const struct ct_roce_contract *contract,
 	const struct ct_roce_ports *ports, double Gbps, struct ct_buf *out);
+/* TEXT ends in NUL, as struct ct_buf has it. */
+ct_status ct_roce_cumulus_ports(const char *text, size_t bytes, const char *file,
+	struct ct_roce_ports *ports);
+ct_status ct_roce_cumulus_read(const char *text, size_t bytes, const char *file, const char *port,
+	struct ct_roce_contract *contract);
 ct_status ct_roce_eos_write(const struct ct_roce_contract *contract,
 	const struct ct_roce_ports *ports, double Gbps, struct ct_buf *out);
 ct_status ct_roce_nxos_write(const struct ct_roce_contract *contract,
