@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What counts, bytes and bus bandwidth mean for each collective, as nccl-tests has them. */
+/* What counts and bytes mean for each collective, as nccl-tests has them. */
 #include "coll.h"
 
 struct ct_coll_buffers ct_coll_buffers(ct_coll coll, uint32_t rank, uint32_t nranks,
@@ -46,22 +46,4 @@ uint64_t ct_coll_count(ct_coll coll, uint32_t nranks, uint64_t bytes, ct_type ty
 	uint64_t n = blocks(coll, nranks);
 
 	return n > 0 ? bytes / ct_type_bytes(type) / n : 0;
-}
-
-double ct_coll_bus_factor(ct_coll coll, uint32_t nranks)
-{
-	double n = nranks;
-
-	switch (coll) {
-	case CT_ALLREDUCE:
-		return 2 * (n - 1) / n;
-	case CT_ALLTOALL:
-	case CT_ALLGATHER:
-	case CT_REDUCE_SCATTER:
-		return (n - 1) / n;
-	case CT_BARRIER:
-		return 0;
-	default:
-		return 1;
-	}
 }

@@ -160,10 +160,6 @@ struct ct_coll_buffers ct_coll_buffers(ct_coll coll, uint32_t rank, uint32_t nra
 uint64_t ct_coll_bytes(ct_coll coll, uint32_t nranks, uint64_t count, ct_type type);
 uint64_t ct_coll_count(ct_coll coll, uint32_t nranks, uint64_t bytes, ct_type type);
 
-/* busbw = algbw * factor (nccl-tests doc/PERFORMANCE.md); 0 for a barrier. Point-to-point duplex: 1
- * per direction. */
-double ct_coll_bus_factor(ct_coll coll, uint32_t nranks);
-
 /* dst[i] = op(a[i], b[i]); dst may be a or b. Half and bfloat16 are rounded to nearest even after
  * each operation, as MPI and NCCL libraries do. Pure; any thread. */
 void ct_reduce(ct_type type, ct_op op, void *dst, const void *a, const void *b, uint64_t count);

@@ -116,10 +116,10 @@ static struct way way_of(const struct ct_expect_in *in)
 	return way;
 }
 
-/* nccl-tests doc/PERFORMANCE.md. coll/ has the same factors for what it runs, but model may not
- * know coll; a test holds the two together. */
-static double bus_factor(ct_coll coll, double n)
+double ct_coll_bus_factor(ct_coll coll, uint32_t nranks)
 {
+	double n = nranks;
+
 	switch (coll) {
 	case CT_ALLREDUCE:
 		return 2 * (n - 1) / n;
@@ -251,7 +251,7 @@ struct ct_expectation ct_expect(const struct ct_expect_in *in)
 		return (struct ct_expectation){ 0 };
 	out.known = true;
 	out.time_ns = sum.ns < 1 ? 1 : (uint64_t)(sum.ns + 0.5);
-	out.busbw_Bps = (double)in->bytes / sum.ns * 1e9 * bus_factor(in->coll, in->nranks);
+	out.busbw_Bps = (double)in->bytes / sum.ns * 1e9 * ct_coll_bus_factor(in->coll, in->nranks);
 	snprintf(out.basis, sizeof(out.basis), "%s", way.basis);
 	return out;
 }

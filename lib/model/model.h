@@ -67,6 +67,10 @@ struct ct_expectation {
  * the latency are left out of the bound when unknown. Fewer than 2 ranks: nothing is expected. */
 struct ct_expectation ct_expect(const struct ct_expect_in *in);
 
+/* busbw = algbw * factor (nccl-tests doc/PERFORMANCE.md); 0 for a barrier. Point-to-point duplex: 1
+ * per direction. Pure. */
+double ct_coll_bus_factor(ct_coll coll, uint32_t nranks);
+
 /* Payload rate of TCP over Ethernet: (MTU - IP - TCP with timestamps) / (MTU + 38): preamble 8,
  * header 14, FCS 4, gap 12 (IEEE 802.3). 1500 on 1 Gb/s gives 941 Mb/s with IPv4. */
 double ct_tcp_payload_Bps(double link_Bps, uint32_t mtu, bool ipv6);

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "coll/coll.h"
+#include "model/model.h"
 #include "coll/reduce.h"
 
 /* IEEE 754 binary16 values as tabulated in Wikipedia, "Half-precision floating-point format",
