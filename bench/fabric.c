@@ -5,10 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "advise/advise.h"
 #include "bench.h"
+#include "child.h"
 #include "cluster.h"
+
+enum { LLDP_MOST = 8 << 20 }; /* bytes of one answer */
 
 /* "mlx5_0:1" into the adapter and its port, 0 when none is given. */
 static ct_status split_ca(const char *text, char *name, size_t room, int *port)
@@ -24,8 +28,98 @@ static ct_status split_ca(const char *text, char *name, size_t room, int *port)
 	return CT_OK;
 }
 
-/* PLAN: what was declared, or NULL; it stands in where there is no InfiniBand to read. */
-static ct_status read_fabric(const struct ct_fabric_settings *s, const struct ct_fabric_plan *plan,
+/* One "[HOST=]FILE"; without HOST the file is named after it: "node1.json". */
+static ct_status add_answer(const char *item, struct ct_lldp *lldp)
+{
+	const char *equal = strchr(item, '='), *file = equal != NULL ? equal + 1 : item;
+	const char *base = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
+	char host[CT_FABRIC_NAME], *text;
+	json_t *json = NULL;
+	ct_status status = ct_json_load(file, LLDP_MOST, &json);
+
+	if (status != CT_OK)
+		return status;
+	if (equal != NULL)
+		snprintf(host, sizeof(host), "%.*s", (int)(equal - item), item);
+	else
+		snprintf(host, sizeof(host), "%.*s", (int)strcspn(base, "."), base);
+	text = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
+	status = text != NULL ? ct_lldp_parse(lldp, host, text, strlen(text), file) :
+		ct_fail(CT_NOMEM, "%s: out of memory", file);
+	free(text);
+	return status;
+}
+
+static ct_status saved_answers(const char *list, struct ct_lldp *lldp)
+{
+	ct_status status = CT_OK;
+
+	while (status == CT_OK && *list != '\0') {
+		size_t n = strcspn(list, ",");
+		char item[4096];
+
+		if (n >= sizeof(item))
+			return ct_fail(CT_INVALID, "--lldp: a name of %zu bytes", n);
+		snprintf(item, sizeof(item), "%.*s", (int)n, list);
+		if (n > 0)
+			status = add_answer(item, lldp);
+		list += n + (list[n] == ',');
+	}
+	return status;
+}
+
+/* What the lldpd of this host knows. */
+static ct_status ask_lldpd(struct ct_lldp *lldp)
+{
+	static const char *const argv[] = { "lldpcli", "-f", "json", "show", "neighbors", NULL };
+	const struct ct_child child = { .argv = argv, .in = "", .out_most = LLDP_MOST,
+		.ns = UINT64_C(5000000000) };
+	char host[256] = "", *text = NULL;
+	size_t bytes = 0;
+	ct_status status = ct_child_run(&child, &text, &bytes);
+
+	if (status != CT_OK)
+		return status;
+	gethostname(host, sizeof(host) - 1);
+	status = ct_lldp_parse(lldp, host, text, bytes, "lldpcli");
+	if (status == CT_OK && lldp->nends == 0)
+		status = ct_fail(CT_UNSUPPORTED, "lldpd knows no neighbour");
+	ct_free(text);
+	return status;
+}
+
+/* PLAN loses what these hosts cannot have seen. */
+static ct_status read_lldp(const char *list, struct ct_fabric_plan *plan, struct ct_fabric *fabric)
+{
+	struct ct_lldp lldp = { .nends = 0 };
+	ct_status status = list != NULL ? saved_answers(list, &lldp) : ask_lldpd(&lldp);
+
+	if (status == CT_OK)
+		status = ct_lldp_fabric(&lldp, fabric);
+	if (status == CT_OK && plan != NULL)
+		ct_lldp_narrow(&lldp, plan);
+	ct_lldp_free(&lldp);
+	return status;
+}
+
+/* Without InfiniBand: lldpd, or else PLAN, what was declared, or else why there is nothing. */
+static ct_status read_other(const struct ct_fabric_settings *s, struct ct_fabric_plan *plan,
+	struct ct_fabric *fabric)
+{
+	char why[256], lldp[256];
+
+	snprintf(why, sizeof(why), "%s", ct_why());
+	if (read_lldp(NULL, plan, fabric) == CT_OK)
+		return CT_OK;
+	snprintf(lldp, sizeof(lldp), "%s", ct_why());
+	if (plan != NULL)
+		return ct_fabric_declared(plan, s->cluster, fabric);
+	return ct_fail(CT_UNSUPPORTED, "%s; %s", why, lldp);
+}
+
+/* PLAN: what was declared, or NULL. */
+static ct_status read_fabric(const struct ct_fabric_settings *s, struct ct_fabric_plan *plan,
 	struct ct_fabric *fabric)
 {
 	char ca[64] = "";
@@ -34,14 +128,14 @@ static ct_status read_fabric(const struct ct_fabric_settings *s, const struct ct
 
 	if (s->load != NULL)
 		return ct_fabric_load(s->load, fabric);
+	if (s->lldp != NULL)
+		return read_lldp(s->lldp, plan, fabric);
 	if (s->ca != NULL)
 		status = split_ca(s->ca, ca, sizeof(ca), &port);
 	if (status == CT_OK)
 		status = ct_fabric_ib_read(s->ca != NULL ? ca : NULL, port, s->cables,
 			ct_deadline_in(s->timeout), fabric);
-	if (status == CT_UNSUPPORTED && plan != NULL && s->ca == NULL)
-		status = ct_fabric_declared(plan, s->cluster, fabric);
-	return status;
+	return status == CT_UNSUPPORTED && s->ca == NULL ? read_other(s, plan, fabric) : status;
 }
 
 static ct_status save_fabric(const struct ct_fabric_settings *s, const struct ct_fabric *fabric,
@@ -123,7 +217,7 @@ ct_status ct_fabric_command(const struct ct_fabric_settings *settings, int *exit
 	if (settings->cluster != NULL)
 		status = ct_cluster_load(settings->cluster, &plan);
 	if (status == CT_OK)
-		status = read_fabric(settings, in.plan, &fabric);
+		status = read_fabric(settings, in.plan != NULL ? &plan : NULL, &fabric);
 	if (status == CT_OK)
 		status = ct_advise_fabric(&in, &findings);
 	if (status == CT_OK)

@@ -26,7 +26,7 @@ ct_status ct_fabric_draw(const struct ct_fabric *fabric, const struct ct_finding
 ct_status ct_fabric_dot(const struct ct_fabric *fabric, const char *path);
 
 struct ct_fabric_settings {
-	const char *load, *save, *draw, *dot, *cluster, *ca;
+	const char *load, *save, *draw, *dot, *cluster, *ca, *lldp;
 	bool identify, json, cables;
 	uint64_t timeout;
 };

@@ -17,7 +17,7 @@ enum { CPUS_TEXT = 128 };
 struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	char *save, *load, *sysroot, *diff, *nccl_xml, *draw, *xml;
-	char *ca, *dot, *cluster;
+	char *ca, *dot, *cluster, *lldp;
 	bool fabric, cables, json;
 	bool identify, matrix;
 	int64_t place;
@@ -50,6 +50,8 @@ static const struct ct_option own_options[] = {
 		"--fabric: the InfiniBand adapter to read it through; default the first that is up" },
 	{ "cluster", 0, CT_OPT_TEXT, AT(cluster), NULL, 0, 0, NULL, "FILE.yaml",
 		"--fabric: compare with what this file declares; where nothing can be read, show that" },
+	{ "lldp", 0, CT_OPT_TEXT, AT(lldp), NULL, 0, 0, NULL, "[HOST=]FILE,...",
+		"--fabric: Ethernet, from what 'lldpcli -f json show neighbors' wrote on each host" },
 	{ "dot", 0, CT_OPT_TEXT, AT(dot), NULL, 0, 0, NULL, "FILE",
 		"--fabric: write it for Graphviz, every node and cable" },
 	{ "cables", 0, CT_OPT_FLAG, AT(cables), NULL, 0, 0, NULL, NULL,
@@ -287,6 +289,15 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 	return status;
 }
 
+static ct_status check_lldp(const struct topo_settings *s)
+{
+	if (s->lldp == NULL)
+		return CT_OK;
+	if (!s->fabric || s->ca != NULL || s->load != NULL)
+		return ct_fail(CT_INVALID, "--lldp needs --fabric and goes without --ca and --load");
+	return CT_OK;
+}
+
 /* What belongs to the node has no meaning with --fabric, and the other way round. */
 static ct_status check_fabric(const struct topo_settings *s)
 {
@@ -294,17 +305,19 @@ static ct_status check_fabric(const struct topo_settings *s)
 	    s->nccl_xml != NULL || s->xml != NULL))
 		return ct_fail(CT_INVALID, "--fabric goes without --matrix, --sysroot, --diff, "
 			"--nccl-xml and --xml");
-	if (!s->fabric && (s->ca != NULL || s->dot != NULL || s->cluster != NULL || s->json || s->cables))
+	if (!s->fabric && (s->ca != NULL || s->dot != NULL || s->cluster != NULL ||
+	    s->json || s->cables))
 		return ct_fail(CT_INVALID, "--ca, --cluster, --dot, --cables and --json need "
 			"--fabric");
-	return CT_OK;
+	return check_lldp(s);
 }
 
 static ct_status run_fabric(struct ct_rank *rank, void *arg, int *exit_code)
 {
 	const struct topo_settings *s = arg;
 	struct ct_fabric_settings settings = { .load = s->load, .save = s->save, .draw = s->draw,
-		.ca = s->ca, .dot = s->dot, .cluster = s->cluster, .identify = s->identify, .json = s->json, .cables = s->cables,
+		.ca = s->ca, .dot = s->dot, .cluster = s->cluster,
+		.lldp = s->lldp, .identify = s->identify, .json = s->json, .cables = s->cables,
 		.timeout = s->job.timeout };
 	ct_status status = CT_OK;
 

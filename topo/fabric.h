@@ -166,6 +166,33 @@ void ct_fabric_plan_free(struct ct_fabric_plan *plan);
 ct_status ct_fabric_declared(const struct ct_fabric_plan *plan, const char *source,
 	struct ct_fabric *fabric);
 
+/* ---- what lldpd tells ------------------------------------------------------------------------ */
+
+/* Neighbours of the systems that were asked; starts zeroed. Ends 2i and 2i + 1 are one cable. */
+struct ct_lldp_end;
+struct ct_lldp {
+	char (*systems)[CT_FABRIC_NAME];
+	struct ct_lldp_end *ends;
+	size_t nsystems, nends, room;
+};
+
+/* Adds what SYSTEM answered to `lldpcli -f json show neighbors` (or json0), FILE in messages. Names of
+ * systems are cut at their first dot. CT_INVALID (not what lldpcli writes, SYSTEM answered before, more
+ * than 131072 neighbours), CT_NOMEM; L is then to be freed only. */
+ct_status ct_lldp_parse(struct ct_lldp *l, const char *system, const char *text, size_t bytes,
+	const char *file);
+void ct_lldp_free(struct ct_lldp *l);
+
+/* Was SYSTEM among those that answered? */
+bool ct_lldp_asked(const struct ct_lldp *l, const char *system);
+
+/* The fabric: partial, since who was not asked is seen from one side only; without rates. Freed with
+ * ct_fabric_free(). CT_INVALID (too large), CT_NOMEM. */
+ct_status ct_lldp_fabric(const struct ct_lldp *l, struct ct_fabric *fabric);
+
+/* Takes from PLAN what L cannot have seen: hosts and uplinks of systems that were not asked. */
+void ct_lldp_narrow(const struct ct_lldp *l, struct ct_fabric_plan *plan);
+
 /* ---- questions ------------------------------------------------------------------------------- */
 
 /* The name of a port for people: "L0[3]", "sw1 swp3", "node1 HCA-1". Returns OUT. */

@@ -10,7 +10,7 @@ core_sources += \
 	topo/fabric.c topo/fabric.h \
 	topo/fabric_file.c \
 	topo/fabric_plan.c \
-	topo/fabric_text.c \
+	topo/fabric_text.c topo/lldp.c \
 	topo/file.c \
 	topo/hash.c \
 	topo/hide.c \

@@ -19,3 +19,4 @@ shell_tests += tests/cli/topo_nvlink.t
 EXTRA_DIST += tests/fake/nvml.c
 shell_tests += tests/cli/topo_place.t
 shell_tests += tests/cli/topo_machines.t
+shell_tests += tests/cli/fabric_lldp.t
