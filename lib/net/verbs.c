@@ -227,7 +227,7 @@ static void verbs_query(void *self, struct ct_net_caps *caps)
 {
 	const struct ct_verbs *v = self;
 	const struct ct_rdma_device *dev = &v->rail[0].dev;
-	char mtu_text[48] = "", ways[64] = "";
+	char mtu_text[48] = "", ways[64] = "", path[320];
 	uint32_t peer, mtu = least_mtu(v, &peer);
 
 	caps->eager_bytes = CT_VERBS_EAGER;
@@ -252,9 +252,10 @@ static void verbs_query(void *self, struct ct_net_caps *caps)
 	if (v->nlanes > v->nrails)
 		snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), ", %lld QPs each",
 			(long long)v->set.qps);
-	snprintf(caps->path, sizeof(caps->path), "RC over %.24s port %u%s, MTU %u%s: %.80s%s",
-		dev->name, dev->port, ways, mtu, mtu_text, v->nrails == 1 ? dev->why :
-		ct_rdma_nature(dev), v->nrails == 1 ? "" : "rails together");
+	snprintf(path, sizeof(path), "RC over %.24s port %u%s, MTU %u%s: %.80s%s", dev->name, dev->port,
+		ways, mtu, mtu_text, v->nrails == 1 ? dev->why : ct_rdma_nature(dev),
+		v->nrails == 1 ? "" : "rails together");
+	snprintf(caps->path, sizeof(caps->path), "%.*s", (int)sizeof(caps->path) - 1, path);
 }
 
 static ct_status verbs_describe(const void *settings, ct_net_line *line, void *arg)
