@@ -64,7 +64,7 @@ static uint64_t calls(uint32_t rank, char algo, uint64_t call)
 
 static int begin(void **state)
 {
-	char command[200];
+	char command[400];
 
 	(void)state;
 	fake_reset();
