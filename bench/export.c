@@ -104,11 +104,9 @@ int ct_export_main(int argc, char **argv)
 	enum ct_cli_result parsed = ct_cli_parse(&cli, argc, argv, &s, words);
 	ct_status status = CT_OK;
 
-	if (parsed == CT_CLI_DONE)
-		return CT_EXIT_PASS;
-	if (parsed == CT_CLI_USAGE) {
+	if (parsed != CT_CLI_RUN) {
 		ct_options_free(ct_export_options, &s);
-		return CT_EXIT_USAGE;
+		return parsed == CT_CLI_DONE ? CT_EXIT_PASS : CT_EXIT_USAGE;
 	}
 	if (s.to == NULL && words[0] == NULL)
 		list_all();

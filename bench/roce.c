@@ -283,11 +283,9 @@ int ct_roce_main(int argc, char **argv)
 	int code = CT_EXIT_PASS;
 	ct_status status;
 
-	if (parsed == CT_CLI_DONE)
-		return CT_EXIT_PASS;
-	if (parsed == CT_CLI_USAGE) {
+	if (parsed != CT_CLI_RUN) {
 		ct_options_free(ct_roce_options, &s);
-		return CT_EXIT_USAGE;
+		return parsed == CT_CLI_DONE ? CT_EXIT_PASS : CT_EXIT_USAGE;
 	}
 	status = run(&s, words[0], &code);
 	if (status != CT_OK) {
