@@ -22,7 +22,7 @@ like "a stopped rank: run.json names it" "$(cat "$tmp/stop/run.json")" '"note": 
 job 3 bench allreduce -b 8 -e 1K "${fast[@]}" -T 3s --net-fault drop:nth=50 --out "$tmp/drop"
 end_job
 is "a lost message: exit status" "$job_status" 4
-like "a lost message: who is awaited" "$job_err" '^colltune bench: deadline of 3\.00 s passed on rank 0, .* in "allreduce 8 B, native/auto default, [a-z -]+"; suspect: rank [12], awaited by rank 0'
+like "a lost message: who is awaited" "$job_err" '^colltune bench: deadline of 3\.00 s passed on rank 0, .* in "allreduce [0-9]+ B, native/auto default, [a-z -]+"; suspect: rank [12], awaited by rank 0'
 is "a lost message: run.json" "$(state_of "$tmp/drop")" expired
 
 run timeout 30 "$COLLTUNE" bench allreduce -t 3 -e 1K "${fast[@]}" -T 2s --net-fault drop:nth=50
