@@ -156,30 +156,35 @@ static int agreed_exit(struct ct_rank *rank, ct_status status, int code)
 static ct_status run_rank(const struct ct_boot *boot, void *arg)
 {
 	struct start *start = arg;
-	struct ct_rank rank = { .command = start->command, .settings = start->settings,
-		.modules = start->modules, .ending = start->ending };
+	/* On the heap: where nobody is left to close with, the watchdog's thread goes on looking at it. */
+	struct ct_rank *rank = ct_alloc(1, sizeof(*rank));
 	bool speaks = boot->rank == 0 || start->settings->threads <= 1; /* one rank a process */
 	int code = CT_EXIT_PASS;
-	ct_status status = ct_world_make(boot, &rank.world);
+	ct_status status;
 
+	if (rank == NULL)
+		return CT_NOMEM;
+	*rank = (struct ct_rank){ .command = start->command, .settings = start->settings,
+		.modules = start->modules, .ending = start->ending };
+	status = ct_world_make(boot, &rank->world);
 	if (status != CT_OK)
-		rank.world.rank = boot->rank;
-	rank.world.modules = start->modules;
+		rank->world.rank = boot->rank;
+	rank->world.modules = start->modules;
 	if (status == CT_OK)
-		status = open_session(&rank, start);
+		status = open_session(rank, start);
 	if (status == CT_OK) {
 		if (speaks)
-			ct_ending_session(start->ending, rank.session);
-		status = start->job(&rank, start->arg, &code);
+			ct_ending_session(start->ending, rank->session);
+		status = start->job(rank, start->arg, &code);
 		wait_for_signal(start->ending, status);
 	}
 	if (status != CT_OK && status != CT_INTERRUPTED) {
 		code = ct_exit_of(status);
-		complain(&rank, status);
+		complain(rank, status);
 	}
-	if (rank.session != NULL)
-		code = agreed_exit(&rank, status, code);
-	close_store(&rank, status, code);
+	if (rank->session != NULL)
+		code = agreed_exit(rank, status, code);
+	close_store(rank, status, code);
 	fflush(stdout);
 	if (speaks) {
 		atomic_store(&start->exit_code, code);
@@ -190,8 +195,9 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 		atomic_store(&start->ending->over, true);
 	if (status == CT_PEER || status == CT_TIMEOUT)
 		return status; /* nobody is there to close with */
-	ct_session_close(rank.session);
-	ct_world_free(&rank.world);
+	ct_session_close(rank->session);
+	ct_world_free(&rank->world);
+	ct_free(rank);
 	return status;
 }
 
