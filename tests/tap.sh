@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
-# The few words of a shell test; each test begins with . "$CT_SRCDIR/tests/tap.sh", ends with
+# The few words of a shell test; each test begins with . "${CT_SRCDIR:?}/tests/tap.sh", ends with
 # tap_done, and may keep files in $tmp, which is removed at the end.
 #
 #   run COMMAND…               runs it; sets $status, and $out and $err to what it wrote

@@ -209,7 +209,7 @@ static inline bool flag_is(const volatile uint8_t *flag, uint8_t wanted)
 	return false;
 }
 
-/* Leaves the ping-pong for now: STATUS says why, STEP where it goes on. */
+/* Leaves the ping-pong until the next test(): STATUS says why, STEP where it goes on. */
 static ct_status leave(struct ct_raw_req *req, ct_status status, enum ct_raw_step step, uint32_t sent,
 	uint32_t got)
 {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The test of the public structs' layout must see a layout that has changed.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 header="$CT_SRCDIR/lib/colltune.h"
 
 # layout SED-EXPRESSION: builds and runs tests/abi/structs.c against a header edited so

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Each header compiles alone; the installed ones as C11 and C++17 without a word.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 check="$CT_SRCDIR/scripts/checks/headers"
 
 ok "each header compiles alone" "$check" "$CT_SRCDIR"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Who may include whom: the tree keeps the rule, and the check sees each way to break it.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 check="$CT_SRCDIR/scripts/checks/layers"
 
 ok "the tree keeps its layers" "$check" "$CT_SRCDIR"

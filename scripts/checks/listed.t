@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Each source file and test is named in a makefile part.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 check="$CT_SRCDIR/scripts/checks/listed"
 
 ok "each source and test is listed" "$check" "$CT_SRCDIR"

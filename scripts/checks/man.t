@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # mandoc is silent about every manual page.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 check="$CT_SRCDIR/scripts/checks/man"
 command -v mandoc > /dev/null || skip_all "mandoc is not installed"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The shell linter is silent about every script.
 # shellcheck disable=SC2016 # the planted scripts hold dollars of their own
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 check="$CT_SRCDIR/scripts/checks/shell"
 command -v shellcheck > /dev/null || skip_all "shellcheck is not installed"
 

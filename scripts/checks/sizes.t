@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The limits of size and complexity: the tree keeps them, and the check sees what is over.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 check="$CT_SRCDIR/scripts/checks/sizes"
 for tool in ctags pmccabe; do
 	command -v $tool > /dev/null || skip_all "$tool is not installed"

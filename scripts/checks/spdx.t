@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Each source file names its licence.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 check="$CT_SRCDIR/scripts/checks/spdx"
 
 ok "each source file names its licence" "$check" "$CT_SRCDIR"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # accept --pretend: planted faults are named, in text and as JSON, and all of it is labelled; a clean
 # cluster passes; bad files get one line.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 
 cat > "$tmp/faults" << 'EOF'
 # two racks of rails

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune accept between threads: verdict, exit status and what is kept agree.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 tiny=(accept -t 2 --budget 1s -e 4K --rounds 2 --no-algorithms)
 

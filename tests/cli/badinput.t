@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Bad input gets one line on stderr: exit status 2 if an argument or an input file is wrong, 3 if
 # something cannot be opened, written or run here. Nothing is lost, nothing half-written.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 : > file
 touch before

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Two transports in one run: devices in --net, and what bench says of one against the other.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 plan 23
 
 # bench ARGUMENT…: two ranks as threads

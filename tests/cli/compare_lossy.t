@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two committed sets of results, from a clean and from a lossy guest of the test bed (soft RoCE in an
 # emulated machine): compare names the lossy one, with significance, whichever way round.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 sets=$CT_SRCDIR/results/testbed-soft-roce-emulated
 clean=$sets/20261122-f801710-clean.jsonl

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune compare: made-up records with a known answer, real runs of which one is delayed, and bad
 # input. With CT_GOLDEN=write tests/fixtures/compare.txt is written anew; read the difference then.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 escape=$'\033'
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune export: the text of each file, what is left out, bad input. That Open MPI does what its file
 # says is shown by tests/mpirun/export_run.t.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 rules=$CT_SRCDIR/tests/fixtures/rules-export.json
 # body: without the lines that name version and hash
 body() { sed '/^#/d' <<< "$out"; }

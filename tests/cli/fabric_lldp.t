@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune topo --fabric --lldp: answers of lldpd, in the shapes that lldpcli 1.0.16 wrote for two lldpd in
 # network namespaces, and that lldpd's tests/integration/test_lldpcli.py expects of it.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 
 # chassis NAME, a switch; port NAME TYPE

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune bench ladder by threads, without RDMA and MPI: rungs, reasons, records, exit statuses.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 python=/usr/bin/python3
 plan 19
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune list: every row is there, with and without the module, and says why it cannot run.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 
 # rows PART: the names of the rows of one part of the list
 rows() {

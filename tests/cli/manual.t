@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The manual page and the rows of options (as --help shows them) tell the same names.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 page=$CT_SRCDIR/docs/man/colltune.1
 
 # "-b --min-bytes" or "--net", a line each

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune roce switch-config: each text against its golden file, some read back, a stock SONiC map.
 # The golden texts follow documents; no switch has read them. CT_GOLDEN=write writes them anew.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 here=$CT_SRCDIR/tests/golden
 link=(--speed 100 --cable 40 --buffer 32M)
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune roce recommend: values, their words, JSON, bad input.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 unset COLLTUNE_SPEED
 
 ok "values" "$COLLTUNE" roce recommend --speed 100 --cable 40 --buffer 32M --cell 144 --json "$tmp/r.json"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Records as the library writes them are valid by results/schema.json, and broken ones are not.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 python=/usr/bin/python3 # Debian's, which python3-jsonschema belongs to
 if ! "$python" -c 'import jsonschema' 2> /dev/null; then
 	echo "1..0 # SKIP python3-jsonschema is not installed"

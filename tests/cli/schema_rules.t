@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # results/rules.schema.json says the same as the parser, as far as a JSON Schema can: it takes the
 # good fixture and refuses each bad one whose fault it can express.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 
 python=/usr/bin/python3 # Debian's, which python3-jsonschema belongs to
 schema=$CT_SRCDIR/results/rules.schema.json

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # scripts/capture: what it collects here is what colltune sees here; it stays bounded; what says who
 # the machine is does not get out.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 capture=$CT_SRCDIR/scripts/capture
 export COLLTUNE

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What stands beside a device in sysfs, from a prepared tree: configuration space, IOMMU, GIDs,
 # interrupts, memory windows, virtual functions, bonds, disks; and each of them in --diff.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 cp -r "$CT_SRCDIR/tests/fixtures/sysroot-2nic" tree
 chmod -R u+w tree

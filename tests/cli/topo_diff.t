@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune topo --diff: two nodes of one cluster must be equal.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 
 captured=$CT_SRCDIR/tests/fixtures/sysroot-2nic

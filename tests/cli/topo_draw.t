@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune topo --draw: well-formed, nested as the hardware is, what is degraded in red.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 if ! command -v xmllint > /dev/null; then
 	[ -z "${CI-}" ] || { echo "Bail out! no xmllint"; exit 99; }

@@ -3,7 +3,7 @@
 # Each machine of topo/machines is printed, drawn, placed and exported. With HWLOC_SNAPSHOTS, a folder
 # that holds XML files of hwloc's own tests, each of these is too, or refused in one line when it is of
 # another version.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 
 for file in "$CT_SRCDIR"/topo/machines/*.json; do

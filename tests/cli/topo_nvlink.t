@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # NVLink, by a made-up libnvidia-ml and by what nvidia-smi said in a captured tree.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 # shellcheck disable=SC2086
 ok "the made-up library is built" ${CC:-cc} -shared -fPIC -o libnvidia-ml.so.1 "$CT_SRCDIR/tests/fake/nvml.c"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What a look-up of the NCCL tuner plugin costs, in instructions counted by callgrind: fewer than 200
 # with 100 rules, and no more than a bisection's few steps more with 10,000.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 plan 5
 cost="$(dirname "$COLLTUNE")/tests/tuner_cost"
 plugin=$COLLTUNE_MODULE_DIR/libnccl-tuner-colltune.so

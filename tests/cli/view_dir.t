@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune view: finished, running and damaged directories; nothing in them reaches the terminal raw.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 escape=$'\033'
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune topo --fabric counts what ibnetdiscover counts, on simulated fat trees, and tells how long
 # both took.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fabric/ibsim.sh"
 cd "$tmp" || exit 99
 

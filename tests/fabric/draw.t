@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune topo --fabric --draw: each host where they are few, cells where they are many, red for what
 # a finding names.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fabric/ibsim.sh"
 cd "$tmp" || exit 99
 

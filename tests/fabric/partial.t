@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A fabric that does not answer all over, and one that changes: partial, said, in bounded time.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fabric/ibsim.sh"
 cd "$tmp" || exit 99
 

@@ -3,7 +3,7 @@
 # The transport verbs when simulated InfiniBand fails: every completion status, events of ports, queue
 # pairs and devices in mid-run, limits. Each ends the job before its deadline, in words that name
 # the device, the port, the peer, the queue pairs, the syndrome and the likely cause.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fake/fake.sh"
 
 bench=(bench allreduce --net verbs -b 8 -e 128K -f 16384 -n 3 --budget 50ms --timeout 60s)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The transport verbs over simulated InfiniBand: several queue pairs and rails, connections at first
 # use, lost rails, events, errors that come late, bad input.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fake/fake.sh"
 plan 43
 

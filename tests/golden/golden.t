@@ -4,7 +4,7 @@
 # allreduce.1 as two ranks recorded them:
 #   colltune bench allreduce -t 2 -b 8 -e 8K -f 8 -n 12 --max-iters 12 -w 2 --record allreduce
 # With CT_GOLDEN=write the files are written anew instead of compared; read the difference then.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 here=$CT_SRCDIR/tests/golden
 unset ARGP_HELP_FMT
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Ranks that were asked for different things end at once and say which.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 plan 8
 launch=(timeout 60 "$MPIRUN" --oversubscribe)
 bench=("$COLLTUNE" bench allreduce --net tcp -e 64 -n 1 --budget 10ms)

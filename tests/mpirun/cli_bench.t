@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune bench between processes: right data, nccl-tests' columns, JSON and CSV, broken transports.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 python=/usr/bin/python3 # Debian's, which python3-jsonschema belongs to
 quick=(--budget 30ms -n 6 -w 2)
 

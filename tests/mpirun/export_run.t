@@ -3,7 +3,7 @@
 # What export writes for Open MPI takes effect: a preloaded witness sees which algorithm runs for each
 # operation and size, and it is the one of the rules; where no rule speaks, and for another number of
 # ranks, it is Open MPI's own.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 program=$CT_BUILDDIR/tests/mpirun/rules_run
 rules=$CT_SRCDIR/tests/fixtures/rules-export.json
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A rank that is stopped, and a message that never comes: the job ends by its deadline, names whom
 # it waits for, and keeps what it has.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/mpirun/ranks.sh"
 fast=(--budget 150ms --precision 0.0001 -n 4 --placement out -f 2)
 

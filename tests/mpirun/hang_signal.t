@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Signals: a rank killed from outside, and an interrupted job that goes on later.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/mpirun/ranks.sh"
 fast=(--budget 150ms --precision 0.0001 -n 4 --placement out -f 2)
 

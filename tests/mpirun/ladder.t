@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The ladder with MPI: its rungs are measured and stand where they should. (That a planted loss is
 # found is shown on made-up rounds, tests/unit/test_advise_ladder.c: times are nobody's here.)
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 plan 5
 
 run timeout 150 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" bench ladder --net tcp:lo \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The bootstrap of libcolltune-mpi in a program that calls MPI_Init itself.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 
 for n in 1 2 3 4 7; do
 	run timeout 60 "$MPIRUN" --oversubscribe -n "$n" "$CT_BUILDDIR/tests/mpirun/mpi_boot"

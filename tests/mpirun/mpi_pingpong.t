@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The independent ping-pong runs and prints what scripts/agree-mpi reads. No figure is judged here.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 
 run timeout 60 "$MPIRUN" --oversubscribe -n 2 "$CT_BUILDDIR/tests/mpirun/pingpong" 4096
 is "it ends well" "$status" 0

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The row "mpi" through the module: data, types, knobs, refusals at several sizes of job; and, with a
 # preloaded witness, that an algorithm that was forced is the one that runs.
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 program=$CT_BUILDDIR/tests/mpirun/mpi_row
 module=$COLLTUNE_MODULE_DIR/colltune-mpi.so
 

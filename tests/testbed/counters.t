@@ -6,7 +6,7 @@ if [ -z "${CT_IN_TESTBED-}" ]; then
 	exec "$CT_SRCDIR/scripts/testbed" --seconds 400 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/counters.t"
 fi
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 plan 12
 
 # counted FILE SIZE SAMPLES: all-reduce of SIZE over verbs, its records in FILE

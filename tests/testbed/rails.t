@@ -6,7 +6,7 @@ if [ -z "${CT_IN_TESTBED-}" ]; then
 	exec "$CT_SRCDIR/scripts/testbed" --hosts 4 --seconds 400 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/rails.t"
 fi
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 plan 6
 
 # two DEVS DEVS ARGUMENT…: all-reduce by two ranks, each on its own devices

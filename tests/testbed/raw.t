@@ -6,7 +6,7 @@ if [ -z "${CT_IN_TESTBED-}" ]; then
 	exec "$CT_SRCDIR/scripts/testbed" --seconds 240 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/raw.t"
 fi
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 
 # ranks N ARGUMENT…: bench p2p by N ranks over the backend verbs
 ranks() {

@@ -6,7 +6,7 @@ if [ -z "${CT_IN_TESTBED-}" ]; then
 	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --hosts 2 --seconds 560 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/two.t"
 fi
-. "$CT_SRCDIR/tests/tap.sh"
+. "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/testbed/words.sh"
 
 run "$MPIRUN" -n 4 hostname
