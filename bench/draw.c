@@ -1,309 +1,289 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The node as SVG: a tree of boxes is made, measured from the leaves up, placed from the root down,
- * and written. */
+/*
+ * The node as SVG. What holds others (machine, package, NUMA node) is drawn around them; PCI is a tree
+ * of links inside, from the host bridge to the devices, which stand in one column. Packages stand in
+ * two columns; NVSwitches between them, which the devices then face from both sides.
+ */
 #include <stdio.h>
 #include <string.h>
 
+#include "node_boxes.h"
 #include "picture.h"
 #include "xml.h"
 
-enum { LINES = 4, LINE_ROOM = 40, GAP = 10, HEAD = 22, LINE = 15, LEAF_WIDTH = 205, LETTER = 7 };
-
-struct box {
-	const char *kind; /* class of the style sheet */
-	size_t parent;    /* an earlier box */
-	char title[64];
-	char line[LINES][LINE_ROOM];
-	bool red[LINES];
-	int lines, columns; /* children side by side */
-	int x, y, width, height;
-};
+enum { GAP = 10, HEAD = 22, LINE = 15, LETTER = 7, WIRE = 146, NVWIRE = 100, TRUNK = 12 };
 
 struct picture {
-	const struct ct_facts *facts;
-	struct ct_pci_tree tree;
-	struct box *boxes;
-	size_t n, room;
-	size_t *box_of; /* of each PCI node */
+	struct ct_node_boxes nodes;
+	int inner, leaf; /* widths of bridges and switches, of devices */
+	bool *mirrored;	 /* of each box: its tree grows from right to left */
+	int *tall;	 /* of each box: the height of the tree below it, with itself */
 	struct ct_xml xml;
 };
 
 /* Both schemes have a contrast of at least 4.5 : 1 for text; red is never the only sign. */
 static const char style[] =
-	"text{font:12px sans-serif;fill:#1a1a1a}.title{font-weight:bold}"
-	"rect{stroke:#7a7a7a;stroke-width:1;rx:4px}.paper{fill:#ffffff;stroke:none}"
-	".machine{fill:#fafafa}.package{fill:#f1f1f1}.numa{fill:#ffffff}.host{fill:#f4f1fa}"
-	".switch{fill:#e6dff5}.gpu{fill:#dff3df}.nic{fill:#dcebfa}.other{fill:#eeeeee}"
-	".red{fill:#b00020;font-weight:bold}rect.low{stroke:#b00020;stroke-width:3}"
-	"@media (prefers-color-scheme:dark){text{fill:#f0f0f0}rect{stroke:#8a8a8a}"
-	".paper{fill:#121212;stroke:none}.machine{fill:#1c1c1c}.package{fill:#262626}.numa{fill:#1a1a1a}"
-	".host{fill:#2a2535}.switch{fill:#3a3150}.gpu{fill:#1e3d1e}.nic{fill:#1b3450}"
-	".other{fill:#333333}.red{fill:#ff9a9a}rect.low{stroke:#ff6b6b}}";
+	".ctn text{font:12px sans-serif;fill:#1a1a1a}.ctn .title{font-weight:bold}"
+	".ctn rect{stroke:#7a7a7a;stroke-width:1;rx:4px}.ctn .paper{fill:#ffffff;stroke:none}"
+	".ctn .machine{fill:#fafafa}.ctn .package{fill:#f1f1f1}.ctn .numa{fill:#ffffff}"
+	".ctn .host{fill:#f4f1fa}.ctn .switch{fill:#e6dff5}.ctn .gpu{fill:#dff3df}"
+	".ctn .nic{fill:#dcebfa}.ctn .other{fill:#eeeeee}.ctn .nvswitch{fill:#d3ecd0}"
+	".ctn .end{text-anchor:end}.ctn .wire{fill:none;stroke:#6d7a8a;stroke-width:2}"
+	".ctn .x8{stroke-width:3}.ctn .x16{stroke-width:4}.ctn .nv{stroke:#3f8f3f;stroke-width:4}"
+	".ctn .red{fill:#b00020;font-weight:bold}.ctn .low{stroke:#b00020;stroke-width:3}"
+	"@media (prefers-color-scheme:dark){.ctn text{fill:#f0f0f0}.ctn rect{stroke:#8a8a8a}"
+	".ctn .paper{fill:#121212;stroke:none}.ctn .machine{fill:#1c1c1c}.ctn .package{fill:#262626}"
+	".ctn .numa{fill:#1a1a1a}.ctn .host{fill:#2a2535}.ctn .switch{fill:#3a3150}"
+	".ctn .gpu{fill:#1e3d1e}.ctn .nic{fill:#1b3450}.ctn .other{fill:#333333}"
+	".ctn .nvswitch{fill:#24502a}.ctn .wire{stroke:#8796a8}.ctn .nv{stroke:#79c279}"
+	".ctn .red{fill:#ff9a9a}.ctn .low{stroke:#ff6b6b}}";
 
-static struct box *add_box(struct picture *p, const char *kind, size_t parent, const char *title)
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
+static struct ct_node_box *box_at(struct picture *p, size_t i)
 {
-	struct box *box;
+	return &p->nodes.boxes[i];
+}
 
-	if (p->n == p->room) {
-		size_t room = p->room > 0 ? 2 * p->room : 64;
+static bool is_inner(const struct ct_node_box *box)
+{
+	return strcmp(box->kind, "host") == 0 || strcmp(box->kind, "switch") == 0;
+}
 
-		box = ct_realloc(p->boxes, room, sizeof(*box));
-		if (box == NULL)
-			return NULL;
-		p->boxes = box;
-		p->room = room;
+static int text_width(const struct ct_node_box *box)
+{
+	size_t most = strlen(box->title);
+
+	for (int i = 0; i < box->lines; i++)
+		most = strlen(box->line[i]) > most ? strlen(box->line[i]) : most;
+	return LETTER * (int)most + 2 * GAP;
+}
+
+static int head_height(const struct ct_node_box *box)
+{
+	return HEAD + box->lines * LINE + 6;
+}
+
+static void size_devices(struct picture *p)
+{
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		struct ct_node_box *box = box_at(p, i);
+		int *widest = is_inner(box) ? &p->inner : &p->leaf, width = text_width(box);
+
+		if (!ct_box_holds(box) && i != p->nodes.nvswitch && width > *widest)
+			*widest = width;
 	}
-	box = &p->boxes[p->n++];
-	memset(box, 0, sizeof(*box));
-	box->kind = kind;
-	box->parent = parent;
-	box->columns = 2;
-	ct_text_clean(box->title, 34, title);
-	return box;
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		struct ct_node_box *box = box_at(p, i);
+
+		box->width = is_inner(box) ? p->inner : p->leaf;
+		box->height = head_height(box);
+	}
 }
 
-static void add_line(struct box *box, bool red, const char *text)
+/* Links above box I, up to the host bridge. */
+static int depth_of(struct picture *p, size_t i)
 {
-	if (text[0] == '\0' || box->lines == LINES)
-		return;
-	ct_text_clean(box->line[box->lines], 34, text);
-	box->red[box->lines++] = red;
+	int depth = 0;
+
+	while ((i = box_at(p, i)->above) != CT_BOX_NONE)
+		depth++;
+	return depth;
 }
 
-/* An idle GPU slows its link down, so that only its width says something. */
-static void add_link(struct box *box, const struct ct_pci *pci, bool is_gpu)
+/* What hangs on a box comes after it. */
+static void measure_trees(struct picture *p)
 {
-	bool now = pci->speed_MTs != CT_UNKNOWN && pci->width != CT_UNKNOWN;
-	bool most = pci->max_speed_MTs != CT_UNKNOWN && pci->max_width != CT_UNKNOWN;
-	bool low = now && most && (pci->width < pci->max_width ||
-		(!is_gpu && pci->speed_MTs < pci->max_speed_MTs));
-	char text[96];
+	for (size_t i = p->nodes.n; i-- > 0;) {
+		const struct ct_node_box *box = box_at(p, i);
 
-	if (!now)
-		snprintf(text, sizeof(text), "PCIe link not told");
-	else if (low)
-		snprintf(text, sizeof(text), "PCIe %gx%u, can %gx%u: degraded",
-			(double)pci->speed_MTs / 1000, (unsigned int)pci->width,
-			(double)pci->max_speed_MTs / 1000, (unsigned int)pci->max_width);
-	else
-		snprintf(text, sizeof(text), "PCIe %g GT/s x%u", (double)pci->speed_MTs / 1000,
-			(unsigned int)pci->width);
-	add_line(box, low, text);
+		if (box->height > p->tall[i])
+			p->tall[i] = box->height;
+		if (box->above != CT_BOX_NONE)
+			p->tall[box->above] += p->tall[i] + (p->tall[box->above] > 0 ? GAP : 0);
+	}
 }
 
-static void add_port(struct box *box, uint64_t Mbps, const char *layer, const char *state, bool up)
+static bool is_root(struct picture *p, size_t holder, size_t i)
 {
-	char text[96];
+	const struct ct_node_box *box = box_at(p, i);
 
-	if (Mbps != CT_UNKNOWN)
-		snprintf(text, sizeof(text), "%g Gbit/s %s %s", (double)Mbps / 1000, layer, state);
-	else
-		snprintf(text, sizeof(text), "%s %s", layer, state);
-	add_line(box, !up, text);
+	return i != holder && box->inside == holder && !ct_box_holds(box) &&
+		box->above == CT_BOX_NONE && i != p->nodes.nvswitch;
 }
 
-static void fill_gpu(const struct picture *p, const struct ct_pci *pci, struct box *box)
+/* All trees directly inside HOLDER. */
+static void forest_size(struct picture *p, size_t holder, int *width, int *height)
 {
-	const struct ct_facts *f = p->facts;
+	*width = *height = 0;
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		const struct ct_node_box *box = box_at(p, i);
+		int depth, needs;
 
-	for (size_t i = 0; i < f->ngpus; i++) {
-		if (strcmp(f->gpus[i].pci.address, pci->address) != 0)
+		if (i == holder || box->inside != holder || ct_box_holds(box) ||
+		    i == p->nodes.nvswitch)
 			continue;
-		ct_text_clean(box->title, 34, f->gpus[i].name);
-		add_line(box, false, f->gpus[i].model);
+		depth = depth_of(p, i);
+		needs = depth * (p->inner + WIRE) + box->width;
+		*width = needs > *width ? needs : *width;
+		if (depth == 0)
+			*height += p->tall[i] + GAP;
 	}
-	add_line(box, false, pci->address);
-	add_link(box, pci, true);
 }
 
-static void fill_nic(const struct picture *p, const struct ct_pci *pci, struct box *box)
+/* Package or NUMA node I, which hold others above each other. */
+static void size_holder(struct picture *p, size_t i)
 {
-	const struct ct_facts *f = p->facts;
-	bool rdma = false;
+	struct ct_node_box *box = box_at(p, i);
+	int width, height;
 
-	for (size_t i = 0; i < f->nrdma; i++) {
-		const struct ct_rdma *port = &f->rdma[i];
+	forest_size(p, i, &width, &height);
+	box->height = head_height(box) + height;
+	for (size_t k = i + 1; k < p->nodes.n; k++) {
+		const struct ct_node_box *child = box_at(p, k);
 
-		if (strcmp(port->pci.address, pci->address) != 0)
+		if (child->inside != i || !ct_box_holds(child))
 			continue;
-		snprintf(box->title, sizeof(box->title), "%.30s %.28s", port->name, port->netdev);
-		add_port(box, port->rate_Mbps, port->link_layer, port->state,
-			port->state[0] == '\0' || strcmp(port->state, "ACTIVE") == 0);
-		rdma = true;
+		width = child->width > width ? child->width : width;
+		box->height += child->height + GAP;
 	}
-	for (size_t i = 0; !rdma && i < f->nnics; i++) {
-		const struct ct_nic *nic = &f->nics[i];
+	box->width = width + 2 * GAP;
+	if (text_width(box) > box->width)
+		box->width = text_width(box);
+}
 
-		if (strcmp(nic->pci.address, pci->address) != 0)
+/* ---- places ---------------------------------------------------------------------------------- */
+
+/* Box I, Y below, in HOLDER; what hangs on it beside it. Devices stand at the holder's end. */
+static void place_tree(struct picture *p, size_t i, const struct ct_node_box *holder, bool mirror,
+	int y)
+{
+	struct ct_node_box *box = box_at(p, i);
+	int height = p->tall[i], at = y;
+	int x = is_inner(box) ? GAP + depth_of(p, i) * (p->inner + WIRE) :
+		holder->width - GAP - box->width;
+
+	box->x = holder->x + (mirror ? holder->width - x - box->width : x);
+	box->y = y + (height - box->height) / 2;
+	p->mirrored[i] = mirror;
+	for (size_t k = i + 1; k < p->nodes.n; k++) {
+		if (box_at(p, k)->above != i)
 			continue;
-		ct_text_clean(box->title, 34, nic->name);
-		add_port(box, nic->speed_Mbps, nic->link, nic->state,
-			strcmp(nic->state, "down") != 0);
+		place_tree(p, k, holder, mirror, at);
+		at += p->tall[k] + GAP;
 	}
-	add_line(box, false, pci->address);
-	add_link(box, pci, false);
 }
 
-/* A switch is drawn as its upstream port: below a root port or another switch's port, above ports of
- * its own. */
-static bool is_switch(const struct ct_pci_tree *tree, size_t node)
+/* Everything inside holder I, whose place and width are known; Y: where its trees begin. */
+static void fill_holder(struct picture *p, size_t i, bool mirror, int y)
 {
-	size_t up = tree->nodes[node].parent;
+	const struct ct_node_box *box = box_at(p, i);
 
-	if (tree->nodes[node].kind != CT_PCI_BRIDGE || up == CT_PCI_NONE ||
-	    tree->nodes[up].kind != CT_PCI_BRIDGE || is_switch(tree, up))
-		return false;
-	for (size_t i = node + 1; i < tree->n; i++) {
-		if (tree->nodes[i].parent == node && tree->nodes[i].kind == CT_PCI_BRIDGE)
-			return true;
-	}
-	return false;
-}
+	for (size_t k = 0; k < p->nodes.n; k++) {
+		struct ct_node_box *child = box_at(p, k);
 
-static size_t numa_box(const size_t *boxes, const struct ct_numa *nodes,
-	size_t nnodes, uint64_t numa)
-{
-	for (size_t i = 0; i < nnodes; i++) {
-		if (nodes[i].number == numa)
-			return boxes[i];
-	}
-	return 0;
-}
-
-/* The box of PCI node I inside box PARENT; a port is none, its devices lie in PARENT. */
-static bool add_pci(struct picture *p, size_t i, size_t parent)
-{
-	const struct ct_pci_node *node = &p->tree.nodes[i];
-	struct box *box = NULL;
-
-	p->box_of[i] = parent;
-	switch (node->kind) {
-	case CT_PCI_HOST:
-		box = add_box(p, "host", parent, "PCIe host bridge");
-		break;
-	case CT_PCI_BRIDGE:
-		if (!is_switch(&p->tree, i))
-			return true;
-		box = add_box(p, "switch", parent, "PCIe switch");
-		if (box != NULL)
-			add_line(box, false, node->pci.address);
-		break;
-	case CT_PCI_GPU:
-		box = add_box(p, "gpu", parent, node->pci.address);
-		if (box != NULL)
-			fill_gpu(p, &node->pci, box);
-		break;
-	case CT_PCI_NIC:
-		box = add_box(p, "nic", parent, node->pci.address);
-		if (box != NULL)
-			fill_nic(p, &node->pci, box);
-		break;
-	case CT_PCI_OTHER:
-		box = add_box(p, "other", parent,
-			strncmp(node->pci.class_id, "01", 2) == 0 ? "storage" : "PCI device");
-		if (box != NULL)
-			add_line(box, false, node->pci.address);
-		break;
-	}
-	p->box_of[i] = p->n - 1;
-	return box != NULL;
-}
-
-/* Packages and NUMA nodes; BOXES: those of the NUMA nodes. */
-static bool add_nodes(struct picture *p, const struct ct_numa *nodes, size_t nnodes, size_t *boxes)
-{
-	for (size_t i = 0; i < nnodes; i++) {
-		size_t package = 0;
-		struct box *box;
-		char text[128];
-
-		for (size_t k = 0; k < i; k++) {
-			if (nodes[k].package == nodes[i].package && nodes[i].package != CT_UNKNOWN)
-				package = p->boxes[boxes[k]].parent;
+		if (is_root(p, i, k)) {
+			place_tree(p, k, box, mirror, y);
+			y += p->tall[k] + GAP;
+		} else if (i != 0 && k != i && child->inside == i && ct_box_holds(child)) {
+			child->x = box->x + GAP;
+			child->y = y;
+			child->width = box->width - 2 * GAP;
+			fill_holder(p, k, mirror, y + head_height(child));
+			y += child->height + GAP;
 		}
-		if (package == 0 && nodes[i].package != CT_UNKNOWN) {
-			snprintf(text, sizeof(text), "package %llu",
-				(unsigned long long)nodes[i].package);
-			package = p->n;
-			if (add_box(p, "package", 0, text) == NULL)
-				return false;
-		}
-		boxes[i] = p->n;
-		snprintf(text, sizeof(text), "NUMA node %llu", (unsigned long long)nodes[i].number);
-		box = add_box(p, "numa", package, text);
-		if (box == NULL)
-			return false;
-		snprintf(text, sizeof(text), "%llu cores, %llu PUs, %.0f GiB",
-			(unsigned long long)nodes[i].cores, (unsigned long long)nodes[i].pus,
-			(double)nodes[i].memory_bytes / (1 << 30));
-		add_line(box, false, text);
-		snprintf(text, sizeof(text), "PUs %s", nodes[i].cpus);
-		if (nodes[i].pus > 0)
-			add_line(box, false, text);
 	}
-	return true;
 }
 
-static bool make_boxes(struct picture *p, const struct ct_numa *nodes, size_t nnodes, size_t *boxes)
+/* Packages, and NUMA nodes without one: the I-th of the root's, or CT_BOX_NONE. */
+static size_t column_box(struct picture *p, size_t i)
 {
-	const struct ct_setting *host = &p->facts->setting[CT_SET_HOSTNAME];
-	const struct ct_setting *cpu = &p->facts->setting[CT_SET_CPU_MODEL];
-	struct box *root = add_box(p, "machine", 0, host->known ? host->text : "machine");
-
-	if (root == NULL)
-		return false;
-	if (cpu->known)
-		add_line(root, false, cpu->text);
-	add_line(root, false, p->facts->source);
-	if (!add_nodes(p, nodes, nnodes, boxes))
-		return false;
-	for (size_t i = 0; i < p->tree.n; i++) {
-		size_t up = p->tree.nodes[i].parent;
-
-		if (!add_pci(p, i, up != CT_PCI_NONE ? p->box_of[up] :
-			numa_box(boxes, nodes, nnodes, p->tree.nodes[i].pci.numa)))
-			return false;
+	for (size_t k = 1; k < p->nodes.n; k++) {
+		if (box_at(p, k)->inside == 0 && ct_box_holds(box_at(p, k)) && i-- == 0)
+			return k;
 	}
-	return true;
+	return CT_BOX_NONE;
 }
 
-/* Sizes BOX, whose children are sized, and places them in rows relative to it. */
-static void measure(struct picture *p, size_t self)
+static int widest_in(struct picture *p, size_t column)
 {
-	struct box *box = &p->boxes[self];
-	int x = GAP, y = HEAD + box->lines * LINE + GAP / 2, row = 0, column = 0;
-	int width = LETTER * (int)strlen(box->title) + 2 * GAP;
+	int width = 0;
 
-	for (int i = 0; i < box->lines; i++) {
-		int line = LETTER * (int)strlen(box->line[i]) + 2 * GAP;
-
-		width = line > width ? line : width;
-	}
-	if (width < LEAF_WIDTH)
-		width = LEAF_WIDTH;
-	for (size_t i = self + 1; i < p->n; i++) {
-		struct box *child = &p->boxes[i];
-
-		if (child->parent != self)
-			continue;
-		if (column == box->columns) {
-			x = GAP;
-			y += row + GAP;
-			row = column = 0;
-		}
-		child->x = x;
-		child->y = y;
-		x += child->width + GAP;
-		row = child->height > row ? child->height : row;
-		width = x > width ? x : width;
-		column++;
-	}
-	box->width = width;
-	box->height = y + row + (row > 0 ? GAP : 0);
+	for (size_t i = column, k; (k = column_box(p, i)) != CT_BOX_NONE; i += 2)
+		width = box_at(p, k)->width > width ? box_at(p, k)->width : width;
+	return width;
 }
+
+/* Places the rows of two; returns where they end. */
+static int place_rows(struct picture *p, int left, int right, int middle)
+{
+	const struct ct_node_box *root = box_at(p, 0);
+	bool mirror = p->nodes.nvswitch != CT_BOX_NONE;
+	int y = root->y + head_height(root);
+
+	for (size_t i = 0, a; (a = column_box(p, i)) != CT_BOX_NONE; i += 2) {
+		struct ct_node_box *one = box_at(p, a);
+		size_t b = column_box(p, i + 1);
+		int row = one->height;
+
+		one->x = root->x + GAP;
+		one->y = y;
+		one->width = left;
+		fill_holder(p, a, false, y + head_height(one));
+		if (b != CT_BOX_NONE) {
+			struct ct_node_box *two = box_at(p, b);
+
+			two->x = root->x + GAP + left + middle;
+			two->y = y;
+			two->width = right;
+			fill_holder(p, b, mirror, y + head_height(two));
+			row = two->height > row ? two->height : row;
+		}
+		y += row + GAP;
+	}
+	return y;
+}
+
+static void place_all(struct picture *p)
+{
+	struct ct_node_box *root = box_at(p, 0), *nv = NULL;
+	int left, right, middle, width, height, y;
+
+	size_devices(p);
+	measure_trees(p);
+	for (size_t i = p->nodes.n; i-- > 1;) {
+		if (ct_box_holds(box_at(p, i)))
+			size_holder(p, i);
+	}
+	left = widest_in(p, 0);
+	right = widest_in(p, 1);
+	if (p->nodes.nvswitch != CT_BOX_NONE) {
+		nv = box_at(p, p->nodes.nvswitch);
+		nv->width = text_width(nv);
+	}
+	middle = nv != NULL ? 2 * NVWIRE + nv->width : GAP;
+	root->x = root->y = GAP;
+	forest_size(p, 0, &width, &height);
+	root->width = 2 * GAP + left + (right > 0 || nv != NULL ? middle + right : 0);
+	root->width = width + 2 * GAP > root->width ? width + 2 * GAP : root->width;
+	root->width = text_width(root) > root->width ? text_width(root) : root->width;
+	y = place_rows(p, left, right, middle);
+	if (nv != NULL) {
+		nv->x = root->x + GAP + left + NVWIRE;
+		nv->y = root->y + head_height(root);
+		nv->height = y - GAP - nv->y > nv->height ? y - GAP - nv->y : nv->height;
+		y = nv->y + nv->height + GAP;
+	}
+	fill_holder(p, 0, false, y);
+	root->height = y + height - root->y;
+}
+
+/* ---- SVG ------------------------------------------------------------------------------------- */
 
 static void write_text(struct picture *p, int x, int y, const char *class, const char *text)
 {
+	if (text[0] == '\0')
+		return;
 	ct_xml_begin(&p->xml, "text");
 	ct_xml_number(&p->xml, "x", (uint64_t)x);
 	ct_xml_number(&p->xml, "y", (uint64_t)y);
@@ -312,7 +292,7 @@ static void write_text(struct picture *p, int x, int y, const char *class, const
 	ct_xml_end(&p->xml);
 }
 
-static void write_rect(struct picture *p, const struct box *box, const char *class)
+static void write_rect(struct picture *p, const struct ct_node_box *box, const char *class)
 {
 	ct_xml_begin(&p->xml, "rect");
 	ct_xml_number(&p->xml, "x", (uint64_t)box->x);
@@ -323,14 +303,55 @@ static void write_rect(struct picture *p, const struct box *box, const char *cla
 	ct_xml_end(&p->xml);
 }
 
-static void write_box(struct picture *p, const struct box *box)
+static void write_path(struct picture *p, const char *path, const char *class)
 {
-	bool low = false;
+	ct_xml_begin(&p->xml, "path");
+	ct_xml_attribute(&p->xml, "d", path);
+	ct_xml_attribute(&p->xml, "class", class);
+	ct_xml_end(&p->xml);
+}
+
+/* From the box above to box I: out, up or down, and in; its rate stands where it comes in. */
+static void write_link(struct picture *p, size_t i)
+{
+	const struct ct_node_box *box = box_at(p, i), *up = box_at(p, box->above);
+	bool mirror = p->mirrored[i];
+	int from = mirror ? up->x : up->x + up->width, to = mirror ? box->x + box->width : box->x;
+	int y = box->y + box->height / 2, out = up->y + up->height / 2, side = mirror ? 1 : -1;
+	char path[96], class[32];
+
+	if (out - y < 3 && y - out < 3)
+		out = y; /* no step of a pixel */
+	snprintf(path, sizeof(path), "M%d %dH%dV%dH%d", from, out, from - side * TRUNK, y, to);
+	snprintf(class, sizeof(class), "wire%s%s", box->link.lanes >= 16 ? " x16" :
+		box->link.lanes >= 8 ? " x8" : "", box->link.low ? " low" : "");
+	write_path(p, path, class);
+	write_text(p, to + side * 6, y - 5, mirror ? "" : "end", box->link.rate);
+	write_text(p, to + side * 6, y + 14, box->link.low ? mirror ? "red" : "end red" :
+		mirror ? "" : "end", box->link.under);
+}
+
+static void write_nvlink(struct picture *p, size_t i)
+{
+	const struct ct_node_box *box = box_at(p, i), *nv = box_at(p, p->nodes.nvswitch);
+	bool right = box->x > nv->x;
+	int y = box->y + box->height / 2, from = right ? box->x : box->x + box->width;
+	int to = right ? nv->x + nv->width : nv->x;
+	char text[64];
+
+	if (box->inside == 0)
+		return;
+	snprintf(text, sizeof(text), "M%d %dH%d", from, y, to);
+	write_path(p, text, "wire nv");
+	snprintf(text, sizeof(text), "%u NVLinks", box->nvlinks);
+	write_text(p, right ? to + 8 : to - 8, y - 5, right ? "" : "end", text);
+}
+
+static void write_box(struct picture *p, const struct ct_node_box *box)
+{
 	char class[32];
 
-	for (int i = 0; i < box->lines; i++)
-		low |= box->red[i];
-	snprintf(class, sizeof(class), "%s%s", box->kind, low ? " low" : "");
+	snprintf(class, sizeof(class), "%s%s", box->kind, box->low ? " low" : "");
 	write_rect(p, box, class);
 	write_text(p, box->x + GAP, box->y + HEAD - 6, "title", box->title);
 	for (int i = 0; i < box->lines; i++)
@@ -338,10 +359,11 @@ static void write_box(struct picture *p, const struct box *box)
 			box->red[i] ? "red" : "", box->line[i]);
 }
 
+/* What holds others, then the links on it, then the devices. */
 static void write_picture(struct picture *p)
 {
-	struct box paper = { .width = p->boxes[0].width + 2 * GAP,
-		.height = p->boxes[0].height + 2 * GAP };
+	struct ct_node_box paper = { .width = box_at(p, 0)->width + 2 * GAP,
+		.height = box_at(p, 0)->height + 2 * GAP };
 	char view[64];
 
 	snprintf(view, sizeof(view), "0 0 %d %d", paper.width, paper.height);
@@ -350,56 +372,71 @@ static void write_picture(struct picture *p)
 	ct_xml_number(&p->xml, "width", (uint64_t)paper.width);
 	ct_xml_number(&p->xml, "height", (uint64_t)paper.height);
 	ct_xml_attribute(&p->xml, "viewBox", view);
+	ct_xml_attribute(&p->xml, "class", "ctn");
+	ct_xml_attribute(&p->xml, "role", "img");
 	ct_xml_begin(&p->xml, "title");
-	ct_xml_text(&p->xml, p->boxes[0].title);
+	ct_xml_text(&p->xml, box_at(p, 0)->title);
 	ct_xml_end(&p->xml);
 	ct_xml_begin(&p->xml, "style");
 	ct_xml_text(&p->xml, style);
 	ct_xml_end(&p->xml);
 	write_rect(p, &paper, "paper");
-	for (size_t i = 0; i < p->n; i++)
-		write_box(p, &p->boxes[i]);
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		if (ct_box_holds(box_at(p, i)))
+			write_box(p, box_at(p, i));
+	}
+	for (int low = 0; low < 2; low++) {
+		for (size_t i = 0; i < p->nodes.n; i++) {
+			if (box_at(p, i)->above != CT_BOX_NONE && box_at(p, i)->link.low == low)
+				write_link(p, i);
+		}
+	}
+	for (size_t i = 0; p->nodes.nvswitch != CT_BOX_NONE && i < p->nodes.n; i++) {
+		if (box_at(p, i)->nvlinks > 0)
+			write_nvlink(p, i);
+	}
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		if (!ct_box_holds(box_at(p, i)))
+			write_box(p, box_at(p, i));
+	}
 	ct_xml_end(&p->xml);
 }
 
-static ct_status draw(struct picture *p, const struct ct_numa *nodes, size_t nnodes,
-	const char *path)
+/* The drawing in *XML, to be saved or taken, also after an error. */
+static ct_status make(const struct ct_machine *machine, struct ct_xml *xml)
 {
-	size_t *boxes = ct_alloc(nnodes, sizeof(*boxes));
-	bool made = boxes != NULL && make_boxes(p, nodes, nnodes, boxes);
+	struct picture p = { .inner = 0 };
+	ct_status status = ct_node_boxes_make(machine, &p.nodes);
 
-	ct_free(boxes);
-	if (!made)
-		return CT_NOMEM;
-	for (size_t i = p->n; i-- > 0;)
-		measure(p, i);
-	p->boxes[0].x = p->boxes[0].y = GAP;
-	for (size_t i = 1; i < p->n; i++) {
-		p->boxes[i].x += p->boxes[p->boxes[i].parent].x;
-		p->boxes[i].y += p->boxes[p->boxes[i].parent].y;
+	ct_xml_open(&p.xml);
+	if (status == CT_OK) {
+		p.mirrored = ct_alloc(p.nodes.n, sizeof(*p.mirrored));
+		p.tall = ct_alloc(p.nodes.n, sizeof(*p.tall));
+		status = p.mirrored != NULL && p.tall != NULL ? CT_OK : CT_NOMEM;
 	}
-	ct_xml_open(&p->xml);
-	write_picture(p);
-	return ct_xml_draw(&p->xml, path);
+	if (status == CT_OK) {
+		place_all(&p);
+		write_picture(&p);
+	}
+	ct_free(p.mirrored);
+	ct_free(p.tall);
+	ct_node_boxes_free(&p.nodes);
+	*xml = p.xml;
+	return status;
 }
 
 ct_status ct_picture_draw(const struct ct_machine *machine, const char *path)
 {
-	struct picture p = { .facts = ct_machine_facts(machine) };
-	struct ct_numa *nodes = NULL;
-	size_t nnodes = 0;
-	ct_status status = ct_machine_pci(machine, &p.tree);
+	struct ct_xml xml;
+	ct_status status = make(machine, &xml);
 
-	if (status == CT_OK)
-		status = ct_machine_numa(machine, &nodes, &nnodes);
-	if (status != CT_OK)
-		goto free_tree;
-	p.box_of = ct_alloc(p.tree.n, sizeof(*p.box_of));
-	status = p.box_of != NULL ? draw(&p, nodes, nnodes, path) : CT_NOMEM;
-	ct_free(p.box_of);
-	ct_free(p.boxes);
-	ct_numa_free(nodes, nnodes);
-free_tree:
-	ct_free(p.tree.nodes);
-	return status;
+	return status == CT_OK ? ct_xml_draw(&xml, path) : ct_xml_drop(&xml, status);
+}
+
+ct_status ct_picture_svg(const struct ct_machine *machine, struct ct_buf *out)
+{
+	struct ct_xml xml;
+	ct_status status = make(machine, &xml);
+
+	return status == CT_OK ? ct_xml_take(&xml, out) : ct_xml_drop(&xml, status);
 }

@@ -22,6 +22,10 @@ ct_status ct_fabric_ib_read(const char *ca, int port, bool cables, struct ct_dea
 ct_status ct_fabric_draw(const struct ct_fabric *fabric, const struct ct_findings *findings,
 	const char *path);
 
+/* The same SVG added to OUT, to stand in a page. CT_NOMEM. */
+ct_status ct_fabric_svg(const struct ct_fabric *fabric, const struct ct_findings *findings,
+	struct ct_buf *out);
+
 /* Writes PATH (0644) for Graphviz: every node and cable. CT_IO, CT_NOMEM. */
 ct_status ct_fabric_dot(const struct ct_fabric *fabric, const char *path);
 

@@ -14,16 +14,18 @@ enum {
 
 /* Both schemes have a contrast of at least 4.5 : 1 for text; red is never the only sign. */
 static const char style[] =
-	"text{font:12px sans-serif;fill:#1a1a1a}.title{font-weight:bold}.head{font-size:16px;"
-	"font-weight:bold}rect{stroke:#7a7a7a;stroke-width:1;rx:4px}.paper{fill:#ffffff;stroke:none}"
-	".host{fill:#dff3df}.leaf{fill:#dcebfa}.spine{fill:#e6dff5}.core{fill:#f6ead2}"
-	"line{stroke:#6d7a8a}.wide{stroke-width:3}.dot{fill:#5b9e5b;stroke:none;rx:1px}"
-	"line.bad{stroke:#b00020;stroke-width:3}rect.low{stroke:#b00020;stroke-width:3}"
-	".dot.bad{fill:#b00020}.red{fill:#b00020;font-weight:bold}"
-	"@media (prefers-color-scheme:dark){text{fill:#f0f0f0}rect{stroke:#8a8a8a}"
-	".paper{fill:#121212;stroke:none}.host{fill:#1e3d1e}.leaf{fill:#1b3450}.spine{fill:#3a3150}"
-	".core{fill:#4a3c1c}line{stroke:#8796a8}.dot{fill:#79c279;stroke:none}line.bad{stroke:#ff6b6b}"
-	"rect.low{stroke:#ff6b6b}.dot.bad{fill:#ff6b6b}.red{fill:#ff9a9a}}";
+	".ctf text{font:12px sans-serif;fill:#1a1a1a}.ctf .title{font-weight:bold}"
+	".ctf .head{font-size:16px;font-weight:bold}.ctf rect{stroke:#7a7a7a;stroke-width:1;rx:4px}"
+	".ctf .paper{fill:#ffffff;stroke:none}.ctf .host{fill:#dff3df}.ctf .leaf{fill:#dcebfa}"
+	".ctf .spine{fill:#e6dff5}.ctf .core{fill:#f6ead2}.ctf line{stroke:#6d7a8a}"
+	".ctf .wide{stroke-width:3}.ctf .dot{fill:#5b9e5b;stroke:none;rx:1px}"
+	".ctf line.bad{stroke:#b00020;stroke-width:3}.ctf rect.low{stroke:#b00020;stroke-width:3}"
+	".ctf .dot.bad{fill:#b00020}.ctf .red{fill:#b00020;font-weight:bold}"
+	"@media (prefers-color-scheme:dark){.ctf text{fill:#f0f0f0}.ctf rect{stroke:#8a8a8a}"
+	".ctf .paper{fill:#121212;stroke:none}.ctf .host{fill:#1e3d1e}.ctf .leaf{fill:#1b3450}"
+	".ctf .spine{fill:#3a3150}.ctf .core{fill:#4a3c1c}.ctf line{stroke:#8796a8}"
+	".ctf .dot{fill:#79c279;stroke:none}.ctf line.bad{stroke:#ff6b6b}"
+	".ctf rect.low{stroke:#ff6b6b}.ctf .dot.bad{fill:#ff6b6b}.ctf .red{fill:#ff9a9a}}";
 
 struct drawing {
 	struct ct_cells cells;
@@ -281,6 +283,8 @@ static void write_all(struct drawing *d)
 	ct_xml_number(&d->xml, "width", (uint64_t)d->width);
 	ct_xml_number(&d->xml, "height", (uint64_t)d->height);
 	ct_xml_attribute(&d->xml, "viewBox", view);
+	ct_xml_attribute(&d->xml, "class", "ctf");
+	ct_xml_attribute(&d->xml, "role", "img");
 	ct_xml_begin(&d->xml, "style");
 	ct_xml_text(&d->xml, style);
 	ct_xml_end(&d->xml);
@@ -294,8 +298,9 @@ static void write_all(struct drawing *d)
 	ct_xml_end(&d->xml);
 }
 
-ct_status ct_fabric_draw(const struct ct_fabric *fabric, const struct ct_findings *findings,
-	const char *path)
+/* The drawing in *XML, to be saved or taken. */
+static ct_status make(const struct ct_fabric *fabric, const struct ct_findings *findings,
+	struct ct_xml *xml)
 {
 	struct drawing d = { .findings = findings };
 	ct_status status = ct_cells_make(fabric, findings, &d.cells);
@@ -305,9 +310,27 @@ ct_status ct_fabric_draw(const struct ct_fabric *fabric, const struct ct_finding
 	place(&d);
 	ct_xml_open(&d.xml);
 	write_all(&d);
-	status = ct_xml_draw(&d.xml, path);
 	ct_cells_free(&d.cells);
-	return status;
+	*xml = d.xml;
+	return CT_OK;
+}
+
+ct_status ct_fabric_draw(const struct ct_fabric *fabric, const struct ct_findings *findings,
+	const char *path)
+{
+	struct ct_xml xml;
+	ct_status status = make(fabric, findings, &xml);
+
+	return status == CT_OK ? ct_xml_draw(&xml, path) : status;
+}
+
+ct_status ct_fabric_svg(const struct ct_fabric *fabric, const struct ct_findings *findings,
+	struct ct_buf *out)
+{
+	struct ct_xml xml;
+	ct_status status = make(fabric, findings, &xml);
+
+	return status == CT_OK ? ct_xml_take(&xml, out) : status;
 }
 
 /* ---- Graphviz -------------------------------------------------------------------------------- */

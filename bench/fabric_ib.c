@@ -82,6 +82,16 @@ static bool has_extended(const ibnd_port_t *port)
 	return zero == NULL || (field(zero->info, IB_PORT_CAPMASK_F) >> 14 & 1) != 0;
 }
 
+/* FDR10, which PortInfo calls QDR, is told by a block of NVIDIA's own that its devices of that time
+ * answer; 10.3125 Gbit/s on the wire, as the other rates of its time are told. */
+enum { FDR10_BIT = 1, FDR10_Mbps = 10312 };
+
+static uint32_t or_fdr10(const ibnd_port_t *port, enum MAD_FIELDS id, uint32_t lane_Mbps)
+{
+	return lane_Mbps == 10000 && (field(port->ext_info, id) & FDR10_BIT) != 0 ? FDR10_Mbps :
+		lane_Mbps;
+}
+
 static void fill_port(const ibnd_port_t *from, bool sw, struct ct_fabric_port *port)
 {
 	uint32_t state = field(from->info, IB_PORT_STATE_F);
@@ -96,11 +106,15 @@ static void fill_port(const ibnd_port_t *from, bool sw, struct ct_fabric_port *p
 	port->lanes_on = lanes_of(field(from->info, IB_PORT_LINK_WIDTH_ENABLED_F));
 	port->lane_can_Mbps = lane_Mbps_of(field(from->info, IB_PORT_LINK_SPEED_SUPPORTED_F),
 		ext_can);
-	port->lane_on_Mbps = lane_Mbps_of(field(from->info, IB_PORT_LINK_SPEED_ENABLED_F), ext_on);
+	port->lane_can_Mbps = or_fdr10(from, IB_MLNX_EXT_PORT_LINK_SPEED_SUPPORTED_F,
+		port->lane_can_Mbps);
+	port->lane_on_Mbps = or_fdr10(from, IB_MLNX_EXT_PORT_LINK_SPEED_ENABLED_F,
+		lane_Mbps_of(field(from->info, IB_PORT_LINK_SPEED_ENABLED_F), ext_on));
 	if (port->state <= CT_FABRIC_DOWN)
 		return;
 	port->lanes = lanes_of(field(from->info, IB_PORT_LINK_WIDTH_ACTIVE_F));
-	port->lane_Mbps = lane_Mbps_of(field(from->info, IB_PORT_LINK_SPEED_ACTIVE_F), ext);
+	port->lane_Mbps = or_fdr10(from, IB_MLNX_EXT_PORT_LINK_SPEED_ACTIVE_F,
+		lane_Mbps_of(field(from->info, IB_PORT_LINK_SPEED_ACTIVE_F), ext));
 }
 
 /* ---- nodes and cables ------------------------------------------------------------------------ */
@@ -369,7 +383,8 @@ static void read_all(struct reader *r, char *ca, int port)
 
 static ct_status discover(struct reader *r, char *ca, int port)
 {
-	struct ibnd_config config = { .timeout_ms = PACKET_MS, .retries = PACKET_TRIES };
+	struct ibnd_config config = { .timeout_ms = PACKET_MS, .retries = PACKET_TRIES,
+		.flags = IBND_CONFIG_MLX_EPI };
 	ct_status status;
 
 	r->found = ibnd_discover_fabric(ca, port, NULL, &config);

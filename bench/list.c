@@ -134,6 +134,10 @@ static void list_rules(void)
 	for (const struct ct_advice_rule *rule = ct_advice_rules(); rule->id != NULL; rule++)
 		printf("  %-24s %-8s looks at %s\n", rule->id, ct_severity_name(rule->severity),
 			rule->looks_at);
+	printf("\nrules of rails\n");
+	for (const struct ct_advice_rule *rule = ct_rail_rules(); rule->id != NULL; rule++)
+		printf("  %-24s %-8s looks at %s\n", rule->id, ct_severity_name(rule->severity),
+			rule->looks_at);
 	printf("\nrules of fabrics\n");
 	for (const struct ct_advice_rule *rule = ct_fabric_rules(); rule->id != NULL; rule++)
 		printf("  %-24s %-8s looks at %s\n", rule->id, ct_severity_name(rule->severity),

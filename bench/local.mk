@@ -5,7 +5,8 @@ colltune_SOURCES += bench/bench.h bench/main.c bench/cli.h bench/cli.c bench/job
 	bench/sink.h bench/sink.c bench/shown.h bench/shown.c bench/accept.c bench/topo.c \
 	bench/list.c bench/view.c bench/compare.h bench/compare.c bench/export.c bench/pretend.h bench/pretend.c bench/versus.h bench/versus.c
 # Files for others, through libxml2.
-colltune_SOURCES += bench/xml.h bench/xml.c bench/child.h bench/child.c bench/picture.h bench/nccl.c bench/draw.c
+colltune_SOURCES += bench/xml.h bench/xml.c bench/child.h bench/child.c bench/picture.h bench/nccl.c \
+	bench/node_boxes.h bench/node_boxes.c bench/draw.c bench/node_dot.c
 # The fabric: the InfiniBand reader needs libibnetdisc.
 colltune_SOURCES += bench/fabric.h bench/fabric.c bench/fabric_cells.h bench/fabric_cells.c \
 	bench/fabric_draw.c bench/cluster.h bench/cluster.c
@@ -21,5 +22,6 @@ colltune_SOURCES += bench/perftest.h bench/perftest.c bench/perftest_run.c bench
 colltune_SOURCES += bench/ladder.h bench/ladder.c bench/ladder_show.c bench/osu.h bench/osu.c
 # The machine files of all hosts.
 colltune_SOURCES += bench/machines.h bench/machines.c
+colltune_SOURCES += bench/rails.h bench/rails.c
 # RoCE: values, and the configurations that set them.
 colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c

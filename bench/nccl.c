@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * NCCL's topology file: system > cpu > pci > pci … > nic > net (nccl src/graph/xml.cc, 2.28). As NCCL
- * itself does when it looks, a switch is one node, its upstream port: from a device or a switch the
+ * NCCL's topology file: system > cpu > pci > pci … > nic > net, and gpu > nvlink (nccl
+ * src/graph/xml.cc, 2.28). As NCCL itself does when it looks, a switch is one node, its upstream port: from a device or a switch the
  * port above is skipped, the one above that is taken, and root ports are left out.
  */
 #include <stdio.h>
@@ -17,7 +17,7 @@ struct nccl {
 	struct ct_cpu cpu;
 	bool *wanted; /* of each node: it is, or leads to, a GPU or NIC */
 	struct ct_xml xml;
-	size_t no_link, ndevices;
+	size_t no_link, no_nvlink, ndevices;
 };
 
 static size_t above(const struct nccl *n, size_t node)
@@ -55,18 +55,86 @@ static void ids(struct nccl *n, const char *pair, const char *vendor, const char
 	ct_xml_attribute(&n->xml, device, text);
 }
 
-/* What a trained link and its slot can do: NCCL reads max_link_speed. */
-static void link_of(struct nccl *n, const struct ct_pci *pci)
+/* The fastest generation of which a whole link of 16, or else of fewer lanes, carries MBPS: hwloc tells
+ * only the product, and that is all NCCL makes of the two. */
+static bool split_link(uint64_t Mbps, uint64_t *speed, uint64_t *width)
 {
+	static const uint64_t speeds[] = { 2500, 5000, 8000, 16000, 32000, 64000 };
+
+	for (*width = 16; Mbps > 0 && *width > 0; *width /= 2) {
+		for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++) {
+			uint64_t carries = ct_pci_Mbps(speeds[i], *width);
+
+			*speed = speeds[i];
+			if (Mbps <= carries + carries / 100 && carries <= Mbps + Mbps / 100)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What a trained link and its slot can do: NCCL reads max_link_speed. */
+static void link_of(struct nccl *n, const struct ct_pci_node *node)
+{
+	uint64_t speed = node->pci.max_speed_MTs, width = node->pci.max_width;
 	char text[32];
 
-	if (pci->max_speed_MTs == CT_UNKNOWN || pci->max_width == CT_UNKNOWN) {
+	if ((speed == CT_UNKNOWN || width == CT_UNKNOWN) &&
+	    !split_link(node->link_Mbps, &speed, &width)) {
 		n->no_link++;
 		return;
 	}
-	snprintf(text, sizeof(text), "%.1f GT/s PCIe", (double)pci->max_speed_MTs / 1000);
+	snprintf(text, sizeof(text), "%.1f GT/s PCIe", (double)speed / 1000);
 	ct_xml_attribute(&n->xml, "link_speed", text);
-	ct_xml_number(&n->xml, "link_width", pci->max_width);
+	ct_xml_number(&n->xml, "link_width", width);
+}
+
+/* One word of the facts, "switch:18" or "0000:1b:00.0:12". Switches are not on the machine's PCI as far as
+ * the facts know: this is the address by which NVML and NCCL mean any that cannot be seen. */
+static void write_nvlink(struct nccl *n, const char *word, size_t length)
+{
+	const char *colon = memrchr(word, ':', length);
+	char target[24], class_id[16] = "0x068000";
+	size_t other;
+
+	if (colon == NULL || (size_t)(colon - word) >= sizeof(target))
+		return;
+	snprintf(target, sizeof(target), "%.*s", (int)(colon - word), word);
+	other = ct_pci_find(&n->tree, target);
+	if (strcmp(target, "switch") == 0)
+		snprintf(target, sizeof(target), "fffffff:ffff:ff");
+	else if (other != CT_PCI_NONE)
+		snprintf(class_id, sizeof(class_id), "0x%.4s00", n->tree.nodes[other].pci.class_id);
+	else
+		return;
+	ct_xml_begin(&n->xml, "nvlink");
+	ct_xml_attribute(&n->xml, "target", target);
+	ct_xml_number(&n->xml, "count", strtoul(colon + 1, NULL, 10) & 0xff);
+	ct_xml_attribute(&n->xml, "tclass", class_id);
+	ct_xml_end(&n->xml);
+}
+
+/* Nothing where no NVLink is known: NCCL then asks NVML. */
+static void write_gpu(struct nccl *n, const char *address)
+{
+	const struct ct_facts *f = n->facts;
+
+	for (size_t i = 0; i < f->ngpus; i++) {
+		const char *at = f->gpus[i].nvlink;
+
+		if (strcmp(f->gpus[i].pci.address, address) != 0)
+			continue;
+		n->no_nvlink += at[0] == '\0';
+		if (at[0] == '\0')
+			return;
+		ct_xml_begin(&n->xml, "gpu");
+		for (size_t length; *at != '\0'; at += length + (at[length] == ' ')) {
+			length = strcspn(at, " ");
+			write_nvlink(n, at, length);
+		}
+		ct_xml_end(&n->xml);
+		return;
+	}
 }
 
 static void write_net(struct nccl *n, const char *name, uint64_t port, uint64_t Mbps)
@@ -112,9 +180,11 @@ static void write_pci(struct nccl *n, size_t node)
 	ct_xml_attribute(&n->xml, "class", class_id);
 	ids(n, at->pci.id, "vendor", "device");
 	ids(n, at->pci.subsystem, "subsystem_vendor", "subsystem_device");
-	link_of(n, &at->pci);
+	link_of(n, at);
 	if (at->kind == CT_PCI_NIC)
 		write_nic(n, at->pci.address);
+	if (at->kind == CT_PCI_GPU)
+		write_gpu(n, at->pci.address);
 	for (size_t i = 0; i < n->tree.n; i++) {
 		if (n->wanted[i] && above(n, i) == node)
 			write_pci(n, i);
@@ -179,8 +249,10 @@ static void write_system(struct nccl *n, const struct ct_numa *nodes, size_t nno
 
 static void tell(const struct nccl *n, struct ct_buf *notes)
 {
-	ct_buf_add(notes, "left out, for NCCL to find on the machine: NVLink, compute capability and "
-		"index of GPUs, GUID and index of NICs");
+	ct_buf_add(notes, "left out, for NCCL to find on the machine: compute capability and index of "
+		"GPUs, GUID and index of NICs");
+	if (n->no_nvlink > 0)
+		ct_buf_add(notes, ", NVLinks of %zu GPUs", n->no_nvlink);
 	if (n->no_link > 0)
 		ct_buf_add(notes, ", the PCIe link of %zu bridges or devices", n->no_link);
 	if (n->cpu.arch[0] == '\0')

@@ -11,6 +11,7 @@
 #include "fabric.h"
 #include "job.h"
 #include "picture.h"
+#include "rails.h"
 
 enum { CPUS_TEXT = 128 };
 
@@ -18,7 +19,8 @@ struct topo_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	char *save, *load, *sysroot, *diff, *nccl_xml, *draw, *xml;
 	char *ca, *dot, *cluster, *lldp;
-	bool fabric, cables, json;
+	bool fabric, cables, json, rails;
+	char *leaves;
 	bool identify, matrix;
 	int64_t place;
 };
@@ -34,15 +36,21 @@ static const struct ct_option own_options[] = {
 		"compare with this machine file instead; exit 0 equal, 1 different" },
 	{ "matrix", 0, CT_OPT_FLAG, AT(matrix), NULL, 0, 0, NULL, NULL,
 		"show how far each GPU is from each NIC, and its best one, instead of the tree" },
-	{ "place", 0, CT_OPT_INT, AT(place), "0", 0, 4096, NULL, "N",
+	{ "place", 0, CT_OPT_INT, AT(place), NULL, 1, 4096, NULL, "N",
 		"propose where N ranks of this node should run, instead of the tree" },
+	{ "rails", 0, CT_OPT_FLAG, AT(rails), NULL, 0, 0, NULL, NULL,
+		"compare the rails of all hosts of this job, or with --load of several machine files "
+		"(FILE,... or a directory): place, order, names; exit 0 equal, 1 different" },
+	{ "leaves", 0, CT_OPT_TEXT, AT(leaves), NULL, 0, 0, NULL, "FILE",
+		"--rails: a saved fabric that tells the leaf of each rail" },
 	{ "nccl-xml", 0, CT_OPT_TEXT, AT(nccl_xml), NULL, 0, 0, NULL, "FILE",
 		"write the PCI tree for NCCL_TOPO_FILE" },
 	{ "xml", 0, CT_OPT_TEXT, AT(xml), NULL, 0, 0, NULL, "FILE",
 		"write hwloc's own XML for hwloc's tools; - writes it to standard output and nothing "
 		"else" },
 	{ "draw", 0, CT_OPT_TEXT, AT(draw), NULL, 0, 0, NULL, "FILE.svg|png",
-		"draw the node: boxes nested as the hardware is, links below their best in red" },
+		"draw the node: boxes nested as the hardware is, links with their rates, those "
+		"below their best in red" },
 	{ "fabric", 0, CT_OPT_FLAG, AT(fabric), NULL, 0, 0, NULL, NULL,
 		"map the network instead: hosts, switches, cables; --save, --load and --draw are then "
 		"its own" },
@@ -53,11 +61,11 @@ static const struct ct_option own_options[] = {
 	{ "lldp", 0, CT_OPT_TEXT, AT(lldp), NULL, 0, 0, NULL, "[HOST=]FILE,...",
 		"--fabric: Ethernet, from what 'lldpcli -f json show neighbors' wrote on each host" },
 	{ "dot", 0, CT_OPT_TEXT, AT(dot), NULL, 0, 0, NULL, "FILE",
-		"--fabric: write it for Graphviz, every node and cable" },
+		"write it for Graphviz: every box and link, or every node and cable" },
 	{ "cables", 0, CT_OPT_FLAG, AT(cables), NULL, 0, 0, NULL, NULL,
 		"--fabric: read hosts, switches and cables only, no error counters and no routes" },
 	{ "json", 0, CT_OPT_FLAG, AT(json), NULL, 0, 0, NULL, NULL,
-		"--fabric: print it as JSON instead of text" },
+		"print the machine file, or the fabric's, instead of text" },
 	{ "identify", 0, CT_OPT_FLAG, AT(identify), NULL, 0, 0, NULL, NULL,
 		"--save and --xml keep serial numbers and addresses" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -128,6 +136,19 @@ static ct_status add_findings(const struct ct_machine *machine, const struct ct_
 	return status == CT_OK ? ct_buf_status(out) : status;
 }
 
+/* The machine file on standard output. */
+static ct_status print_json(const struct topo_settings *s, const struct ct_machine *machine)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	ct_status status = ct_machine_text(machine, s->identify, &text, &bytes);
+
+	if (status == CT_OK)
+		fwrite(text, 1, bytes, stdout);
+	ct_free(text);
+	return status;
+}
+
 static bool only_xml(const struct topo_settings *s)
 {
 	return s->xml != NULL && strcmp(s->xml, "-") == 0;
@@ -169,6 +190,10 @@ static ct_status write_files(const struct topo_settings *s, const struct ct_mach
 		status = ct_picture_draw(machine, s->draw);
 		ct_buf_add(notes, "drawn: %s\n", s->draw);
 	}
+	if (status == CT_OK && s->dot != NULL) {
+		status = ct_picture_dot(machine, s->dot);
+		ct_buf_add(notes, "written: %s\n", s->dot);
+	}
 	return status == CT_OK ? ct_buf_status(notes) : status;
 }
 
@@ -181,8 +206,11 @@ static ct_status show(const struct topo_settings *s, const struct ct_machine *ma
 
 	if (only_xml(s))
 		return write_xml(s, machine);
-	status = s->place > 0 ? add_placement(machine, (size_t)s->place, &text) : s->matrix ? add_matrix(machine, &text) :
-				       ct_machine_tree(machine, bindings, n, &text);
+	if (s->json)
+		return print_json(s, machine);
+	status = s->place > 0 ? add_placement(machine, (size_t)s->place, &text) :
+		s->matrix ? add_matrix(machine, &text) :
+		ct_machine_tree(machine, bindings, n, &text);
 	if (status == CT_OK && !s->matrix && s->place == 0)
 		status = add_findings(machine, bindings, n, &text);
 
@@ -226,10 +254,10 @@ static ct_status show_diff(const struct topo_settings *s, const struct ct_machin
 	struct ct_diff diff = { .nrows = 0 };
 	ct_status status;
 
-	if (s->matrix || s->save != NULL || s->draw != NULL || s->nccl_xml != NULL ||
-	    s->xml != NULL)
+	if (s->matrix || s->save != NULL || s->draw != NULL || s->dot != NULL ||
+	    s->nccl_xml != NULL || s->xml != NULL)
 		return ct_fail(CT_INVALID, "--diff goes alone, without --matrix, --save, --draw, "
-			"--xml and --nccl-xml");
+			"--dot, --xml and --nccl-xml");
 	status = ct_machine_load(s->diff, &other);
 	if (status == CT_IO)
 		status = CT_INVALID; /* the command line names something that is no machine file */
@@ -305,11 +333,28 @@ static ct_status check_fabric(const struct topo_settings *s)
 	    s->nccl_xml != NULL || s->xml != NULL))
 		return ct_fail(CT_INVALID, "--fabric goes without --matrix, --sysroot, --diff, "
 			"--nccl-xml and --xml");
-	if (!s->fabric && (s->ca != NULL || s->dot != NULL || s->cluster != NULL ||
-	    s->json || s->cables))
-		return ct_fail(CT_INVALID, "--ca, --cluster, --dot, --cables and --json need "
-			"--fabric");
+	if (!s->fabric && (s->ca != NULL || s->cluster != NULL || s->cables))
+		return ct_fail(CT_INVALID, "--ca, --cluster and --cables need --fabric");
 	return check_lldp(s);
+}
+
+static ct_status check_rails(const struct topo_settings *s)
+{
+	if (s->leaves != NULL && !s->rails)
+		return ct_fail(CT_INVALID, "--leaves needs --rails");
+	if (s->rails && (s->fabric || s->matrix || s->place > 0 || s->sysroot != NULL ||
+	    s->diff != NULL || s->save != NULL || s->draw != NULL || s->dot != NULL ||
+	    s->json || s->nccl_xml != NULL || s->xml != NULL))
+		return ct_fail(CT_INVALID, "--rails goes with --load and --leaves only");
+	return CT_OK;
+}
+
+static ct_status run_rails(struct ct_rank *rank, void *arg, int *exit_code)
+{
+	const struct topo_settings *s = arg;
+
+	*exit_code = CT_EXIT_PASS;
+	return ct_rails_command(rank, s->load, s->leaves, exit_code);
 }
 
 static ct_status run_fabric(struct ct_rank *rank, void *arg, int *exit_code)
@@ -339,13 +384,13 @@ int ct_topo_main(int argc, char **argv)
 		code = CT_EXIT_USAGE;
 		break;
 	case CT_CLI_RUN:
-		if (check_fabric(&settings) != CT_OK) {
+		if (check_fabric(&settings) != CT_OK || check_rails(&settings) != CT_OK) {
 			ct_cli_complain("topo", ct_why());
 			code = CT_EXIT_USAGE;
 			break;
 		}
 		code = ct_job_run("topo", &settings.job, false,
-			settings.fabric ? run_fabric : run_rank, &settings);
+			settings.fabric ? run_fabric : settings.rails ? run_rails : run_rank, &settings);
 		break;
 	}
 	ct_options_free(ct_topo_options, &settings);

@@ -68,6 +68,28 @@ ct_status ct_xml_save(struct ct_xml *xml, const char *path)
 	return status;
 }
 
+ct_status ct_xml_take(struct ct_xml *xml, struct ct_buf *out)
+{
+	ct_status status = finish(xml, "drawing");
+
+	if (status == CT_OK) {
+		ct_buf_add(out, "%s", (const char *)xmlBufferContent(xml->buffer));
+		status = ct_buf_status(out);
+	}
+	if (xml->buffer != NULL)
+		xmlBufferFree(xml->buffer);
+	return status;
+}
+
+ct_status ct_xml_drop(struct ct_xml *xml, ct_status status)
+{
+	if (xml->writer != NULL)
+		xmlFreeTextWriter(xml->writer);
+	if (xml->buffer != NULL)
+		xmlBufferFree(xml->buffer);
+	return status;
+}
+
 /* librsvg's own command does it, from standard input to standard output: it never sees a path. */
 static ct_status save_png(const struct ct_xml *xml, const char *path)
 {

@@ -25,7 +25,13 @@ void ct_xml_end(struct ct_xml *xml);
  * error. CT_IO, CT_NOMEM. */
 ct_status ct_xml_save(struct ct_xml *xml, const char *path);
 
-/* The same for SVG; a PATH that ends in ".png" gets the picture. Also CT_UNSUPPORTED (no
+/* Adds what was written to OUT instead, without a declaration. CT_NOMEM. */
+ct_status ct_xml_take(struct ct_xml *xml, struct ct_buf *out);
+
+/* Frees it unsaved and returns STATUS. */
+ct_status ct_xml_drop(struct ct_xml *xml, ct_status status);
+
+/* As ct_xml_save() for SVG; a PATH that ends in ".png" gets the picture. Also CT_UNSUPPORTED (no
  * rsvg-convert), CT_TIMEOUT. */
 ct_status ct_xml_draw(struct ct_xml *xml, const char *path);
 

@@ -43,8 +43,24 @@ static void set_rate(struct ct_fabric *f, const struct ct_fabric_plan *plan, uin
 	p->lane_Mbps = p->lane_can_Mbps;
 }
 
+/* Do the leaves of a host's N cables tell a rail of its own for each? */
+static bool tell_rails(const struct ct_fabric_plan *plan, const struct cable *cables, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t rail = plan->leaves[cables[i].leaf].rail;
+
+		for (size_t k = 0; k < i; k++)
+			if (plan->leaves[cables[k].leaf].rail == rail)
+				return false;
+		if (rail == 0 || rail > 9999)
+			return false;
+	}
+	return true;
+}
+
 /* Cables of one TO follow each other: a spine has a port for each, a host's adapters have one. */
-static ct_status add_ends(struct ct_fabric *f, struct cable *cables, size_t n)
+static ct_status add_ends(struct ct_fabric *f, const struct ct_fabric_plan *plan, struct cable *cables,
+	size_t n)
 {
 	ct_status status = CT_OK;
 	size_t same;
@@ -52,16 +68,19 @@ static ct_status add_ends(struct ct_fabric *f, struct cable *cables, size_t n)
 	for (size_t i = 0; status == CT_OK && i < n; i += same) {
 		uint32_t ports = 0, rail = 0;
 		uint32_t node = 0;
+		bool told;
 
 		for (same = 0; i + same < n && cables[i + same].up == cables[i].up &&
 		     strcmp(cables[i + same].to, cables[i].to) == 0; same++)
 			ports += cables[i + same].cables;
+		told = !cables[i].up && tell_rails(plan, cables + i, same);
 		if (cables[i].up)
 			status = ct_fabric_add(f, CT_FABRIC_SWITCH, cables[i].to, ports, &node);
 		for (size_t k = i; status == CT_OK && k < i + same; k++) {
 			char name[CT_FABRIC_NAME];
 
-			snprintf(name, sizeof(name), "%.56s HCA-%u", cables[k].to, ++rail);
+			rail = told ? plan->leaves[cables[k].leaf].rail : rail + 1;
+			snprintf(name, sizeof(name), "%.56s HCA-%u", cables[k].to, rail);
 			if (!cables[k].up)
 				status = ct_fabric_add(f, CT_FABRIC_HCA, same == 1 ? cables[k].to : name,
 					1, &node);
@@ -107,7 +126,7 @@ static ct_status build(struct ct_fabric *f, const struct ct_fabric_plan *plan, s
 	if (n > 1)
 		qsort(cables, n, sizeof(*cables), compare_cables);
 	if (status == CT_OK)
-		status = add_ends(f, cables, n);
+		status = add_ends(f, plan, cables, n);
 	if (status == CT_OK)
 		status = connect_ends(f, plan, cables, n);
 	return status == CT_OK ? ct_fabric_finish(f) : status;

@@ -69,7 +69,7 @@ static const char *lane_name(uint32_t lane_Mbps)
 	static const struct {
 		uint32_t Mbps;
 		const char *name;
-	} names[] = { { 2500, "SDR" }, { 5000, "DDR" }, { 10000, "QDR" }, { 14000, "FDR" },
+	} names[] = { { 2500, "SDR" }, { 5000, "DDR" }, { 10000, "QDR" }, { 10312, "FDR10" }, { 14000, "FDR" },
 		{ 25000, "EDR" }, { 50000, "HDR" }, { 100000, "NDR" }, { 200000, "XDR" } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

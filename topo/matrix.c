@@ -18,25 +18,14 @@ static void name_port(const struct ct_facts *f, size_t i, char *out, size_t room
 		snprintf(out, room, "%s", f->rdma[i].name);
 }
 
-/* Megabits per second that PCIe carries: 8b/10b up to 5 GT/s, 128b/130b above (PCIe base
- * specification); packet headers are not counted. */
-static uint64_t pcie_Mbps(const struct ct_pci *pci)
-{
-	uint64_t speed = pci->speed_MTs, width = pci->width;
-
-	if (speed == CT_UNKNOWN || width == CT_UNKNOWN || speed > 1000000 || width > 32)
-		return CT_UNKNOWN;
-	return speed > 5000 ? speed * width * 128 / 130 : speed * width * 8 / 10;
-}
-
 /* What the NIC can move; 0 when nobody tells. */
 static uint64_t useful_Mbps(uint64_t link, const struct ct_pci *pci)
 {
-	uint64_t pcie = pcie_Mbps(pci);
+	uint64_t pcie = ct_pci_Mbps(pci->speed_MTs, pci->width);
 
 	if (link == CT_UNKNOWN)
 		return 0;
-	return pcie < link ? pcie : link;
+	return pcie > 0 && pcie < link ? pcie : link;
 }
 
 static void take_ports(const struct ct_facts *f, struct ct_matrix *m)

@@ -76,6 +76,17 @@ static void take_known(struct ct_pci *pci, const struct ct_pci *known)
 	pci->numa = told.numa;
 }
 
+/* hwloc counts gigabytes per second; no link that exists carries a terabyte. */
+static uint64_t link_of(hwloc_obj_t obj)
+{
+	bool pci = obj->type == HWLOC_OBJ_PCI_DEVICE ||
+		obj->attr->bridge.upstream_type == HWLOC_OBJ_BRIDGE_PCI;
+	double GBps = !pci ? 0 : obj->type == HWLOC_OBJ_PCI_DEVICE ? obj->attr->pcidev.linkspeed :
+		obj->attr->bridge.upstream.pci.linkspeed;
+
+	return GBps > 0 && GBps < 1000 ? (uint64_t)(GBps * 8000) : 0;
+}
+
 static void add_device(struct growing *g, hwloc_obj_t obj, size_t parent, int depth)
 {
 	struct ct_pci_node *node;
@@ -86,6 +97,7 @@ static void add_device(struct growing *g, hwloc_obj_t obj, size_t parent, int de
 	    depth > DEPTH_MOST || (node = grow(g)) == NULL)
 		return;
 	node->parent = parent;
+	node->link_Mbps = link_of(obj);
 	ct_node_pci(g->machine->topology, obj, &node->pci);
 	known = known_pci(&g->machine->facts, node->pci.address, &node->kind);
 	if (known != NULL)
@@ -129,6 +141,13 @@ ct_status ct_machine_pci(const struct ct_machine *machine, struct ct_pci_tree *t
 	}
 	*tree = g.tree;
 	return CT_OK;
+}
+
+uint64_t ct_pci_Mbps(uint64_t speed_MTs, uint64_t width)
+{
+	if (speed_MTs == CT_UNKNOWN || width == CT_UNKNOWN || speed_MTs > 1000000 || width > 32)
+		return 0;
+	return speed_MTs > 5000 ? speed_MTs * width * 128 / 130 : speed_MTs * width * 8 / 10;
 }
 
 size_t ct_pci_find(const struct ct_pci_tree *tree, const char *address)

@@ -268,6 +268,7 @@ struct ct_pci_node {
 	enum ct_pci_kind kind;
 	size_t parent; /* an earlier node, or CT_PCI_NONE */
 	struct ct_pci pci;
+	uint64_t link_Mbps; /* what hwloc says that its link carries; 0 = not told */
 };
 
 struct ct_pci_tree {
@@ -278,6 +279,10 @@ struct ct_pci_tree {
 /* The tree, each node before those below it, at most 8192 of them and 64 deep: no machine has more,
  * a damaged file may. Free tree->nodes with ct_free(). CT_NOMEM. */
 ct_status ct_machine_pci(const struct ct_machine *machine, struct ct_pci_tree *tree);
+
+/* Megabits per second that a PCIe link carries: 8b/10b up to 5 GT/s, 128b/130b above (PCI Express
+ * base specification), packet headers not counted; 0 = not told. Pure. */
+uint64_t ct_pci_Mbps(uint64_t speed_MTs, uint64_t width);
 
 /* The node with ADDRESS, or CT_PCI_NONE. */
 size_t ct_pci_find(const struct ct_pci_tree *tree, const char *address);
@@ -353,6 +358,29 @@ ct_status ct_proposal_text(const struct ct_machine *machine, const struct ct_pro
 
 /* True if a rank bound to CPUS ("0-3,8") has none on the NUMA node where PLACE would have it. */
 bool ct_spot_far(const struct ct_machine *machine, const struct ct_spot *place, const char *cpus);
+
+/* ---- rails ----------------------------------------------------------------------------------- */
+
+/* One rail of a node: the NIC that takes part in it. */
+struct ct_rail {
+	char device[64]; /* as in the matrix */
+	char address[24];
+	char above[24];  /* the upstream port of the PCIe switch that it hangs on; "" = on none */
+	char gpus[48];   /* the facts' GPUs of which it is the best, "0,1" */
+	uint64_t numa, Mbps;
+	bool up;
+};
+
+struct ct_rails {
+	char host[256];
+	struct ct_rail *rails; /* then NICs that are none, such as those that are down */
+	size_t n, nrails;
+};
+
+/* The rails of a node, in the order in which its GPUs come to them, as `--place` gives NCCL_IB_HCA;
+ * then NICs as fast and up that no GPU comes to. Freed with ct_rails_free(). CT_NOMEM. Any thread. */
+ct_status ct_machine_rails(const struct ct_machine *machine, struct ct_rails *rails);
+void ct_rails_free(struct ct_rails *rails);
 
 /* ---- NUMA nodes ------------------------------------------------------------------------------ */
 

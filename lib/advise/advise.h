@@ -36,6 +36,8 @@ struct ct_advise_in {
 	uint32_t unbound_ranks, shared_ranks; /* not bound; bound to a processor another has too */
 	const struct ct_fabric *fabric;	      /* for the rules of fabrics */
 	const struct ct_fabric_plan *plan;    /* what was declared */
+	const struct ct_rails *rails;	      /* of several nodes, for the rules of rails */
+	size_t nrails;
 };
 
 enum ct_severity { CT_SEVERITY_NOTE, CT_SEVERITY_ADVICE, CT_SEVERITY_WARNING };
@@ -91,6 +93,18 @@ void ct_findings_free(struct ct_findings *findings);
 enum { CT_FABRIC_FINDINGS = 32 };
 const struct ct_advice_rule *ct_fabric_rules(void);
 ct_status ct_advise_fabric(const struct ct_advise_in *in, struct ct_findings *findings);
+
+/* The rules of rails, and all of them run over in->rails; in->fabric may be NULL. CT_NOMEM. */
+const struct ct_advice_rule *ct_rail_rules(void);
+ct_status ct_advise_rails(const struct ct_advise_in *in, struct ct_findings *findings);
+
+/* The node of in->rails whose NICs most others have at the same PCI addresses in the same order: what the
+ * rules compare with. ALIKE: nodes that are like it, with it. CT_NOMEM. */
+ct_status ct_rails_usual(const struct ct_advise_in *in, size_t *usual, size_t *alike);
+
+/* The leaf of DEVICE of HOST in FABRIC, a node, or CT_FABRIC_NONE. An adapter there is called
+ * "HOST mlx5_0" or "HOST HCA-1", which then is the RAIL-th from 1. */
+uint32_t ct_rail_leaf(const struct ct_fabric *fabric, const char *host, const char *device, uint32_t rail);
 
 /* Adds FINDING for the terminal to OUT: what was seen, why it matters, what to set, how to undo it. */
 void ct_finding_text(const struct ct_finding *finding, struct ct_buf *out);

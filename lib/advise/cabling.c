@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Cables that are missing or lead elsewhere. What a switch should have above it comes from the cluster
- * file; without one, from its siblings: most switches of a level of a fat tree have the same cables
- * to the same switches above, so a rare pattern next to a frequent one is the exception.
+ * Cables between switches that are missing or lead elsewhere. What a switch should have above it comes
+ * from the cluster file; without one, from its siblings: most switches of a level of a fat tree have the
+ * same cables to the same switches above, so a rare pattern next to a frequent one is the exception.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -432,183 +432,6 @@ static ct_status tell_swaps(struct cabling *c, const struct ct_advice_rule *rule
 	return status;
 }
 
-/* ---- hosts ----------------------------------------------------------------------------------- */
-
-/* An adapter of the host called NAME, after port *AT, that is on a switch: its port, and the leaf. */
-static bool next_adapter(const struct ct_fabric *f, const char *name, uint32_t *at, uint32_t *leaf)
-{
-	for (uint32_t p = *at == CT_FABRIC_NONE ? 0 : *at + 1; p < f->nports; p++) {
-		const struct ct_fabric_node *node = &f->nodes[f->ports[p].node];
-
-		if (node->type != CT_FABRIC_HCA || f->ports[p].peer == CT_FABRIC_NONE ||
-		    node->host == CT_FABRIC_NONE || strcmp(f->hosts[node->host].name, name) != 0)
-			continue;
-		*at = p;
-		*leaf = f->ports[f->ports[p].peer].node;
-		return true;
-	}
-	return false;
-}
-
-/* Is host NAME declared at the leaf called LEAF? */
-static bool declared_at(const struct ct_fabric_plan *plan, const char *name, const char *leaf)
-{
-	for (size_t i = 0; i < plan->nhosts; i++)
-		if (strcmp(plan->hosts[i].name, name) == 0 &&
-		    strcmp(plan->leaves[plan->hosts[i].leaf].name, leaf) == 0)
-			return true;
-	return false;
-}
-
-/* Where host NAME is though it is not declared there: a port of it, or CT_FABRIC_NONE. */
-static uint32_t stray_port(const struct ct_fabric *f, const struct ct_fabric_plan *plan,
-	const char *name)
-{
-	uint32_t at = CT_FABRIC_NONE, leaf = 0;
-
-	while (next_adapter(f, name, &at, &leaf))
-		if (!declared_at(plan, name, f->nodes[leaf].name))
-			return at;
-	return CT_FABRIC_NONE;
-}
-
-static bool is_at(const struct ct_fabric *f, const char *name, const char *leaf)
-{
-	uint32_t at = CT_FABRIC_NONE, node = 0;
-
-	while (next_adapter(f, name, &at, &node))
-		if (strcmp(f->nodes[node].name, leaf) == 0)
-			return true;
-	return false;
-}
-
-/* The host that stands where ROW was declared, and was declared where ROW is: a swap is told once. */
-static const struct ct_plan_host *swapped_with(const struct ct_fabric *f,
-	const struct ct_fabric_plan *plan, const struct ct_plan_host *row, const char *is_leaf)
-{
-	for (size_t i = 0; i < plan->nhosts; i++) {
-		const struct ct_plan_host *other = &plan->hosts[i];
-
-		if (strcmp(plan->leaves[other->leaf].name, is_leaf) == 0 &&
-		    !is_at(f, other->name, is_leaf) &&
-		    is_at(f, other->name, plan->leaves[row->leaf].name))
-			return other;
-	}
-	return NULL;
-}
-
-/* Declared hosts that are somewhere else (SWAPPED), or nowhere. */
-static ct_status tell_hosts(const struct ct_advise_in *in, const struct ct_advice_rule *rule,
-	bool swapped, struct ct_findings *out)
-{
-	const struct ct_fabric *f = in->fabric;
-	ct_status status = CT_OK;
-
-	for (size_t i = 0; in->plan != NULL && status == CT_OK && i < in->plan->nhosts; i++) {
-		const struct ct_plan_host *row = &in->plan->hosts[i], *other = NULL;
-		const char *want = in->plan->leaves[row->leaf].name;
-		struct ct_finding *found;
-		uint32_t stray;
-		char at[64];
-
-		if (is_at(f, row->name, want))
-			continue;
-		stray = stray_port(f, in->plan, row->name);
-		if (swapped != (stray != CT_FABRIC_NONE))
-			continue;
-		if (!swapped) {
-			found = ct_fabric_finding(out, rule, &status, "%s has no link to %s, where it "
-				"is declared", row->name, want);
-			if (found != NULL)
-				snprintf(found->set, sizeof(found->set), "is the host up, its adapter's "
-					"driver loaded, the cable in?");
-			continue;
-		}
-		ct_fabric_port_name(f, f->ports[stray].peer, at, sizeof(at));
-		other = swapped_with(f, in->plan, row, f->nodes[f->ports[f->ports[stray].peer].node].name);
-		if (other != NULL && other < row)
-			continue;
-		if (other != NULL)
-			found = ct_fabric_finding(out, rule, &status, "swapped: %.60s is at %.60s, %.60s "
-				"at %.50s", row->name, at, other->name, want);
-		else
-			found = ct_fabric_finding(out, rule, &status, "%.60s is at %.60s, declared at "
-				"%.60s", row->name, at, want);
-		if (found == NULL)
-			continue;
-		found->fabric_port = stray + 1;
-		snprintf(found->set, sizeof(found->set), "move the cable%s, or correct the cluster "
-			"file", other != NULL ? "s" : "");
-	}
-	return status;
-}
-
-/* ---- rails ----------------------------------------------------------------------------------- */
-
-enum { RAILS_MOST = 64 };
-
-/* The rail that at least three of four adapters of leaf NODE have; 0 = none has so many. */
-static uint32_t leaf_rail(const struct ct_fabric *f, uint32_t node)
-{
-	uint32_t count[RAILS_MOST + 1] = { 0 }, all = 0, best = 0;
-
-	for (uint32_t p = f->nodes[node].first; p < f->nodes[node].first + f->nodes[node].nports; p++) {
-		const struct ct_fabric_node *peer;
-
-		if (f->ports[p].peer == CT_FABRIC_NONE)
-			continue;
-		peer = &f->nodes[f->ports[f->ports[p].peer].node];
-		if (peer->type != CT_FABRIC_HCA || peer->rail > RAILS_MOST)
-			continue;
-		all++;
-		if (++count[peer->rail] > count[best])
-			best = peer->rail;
-	}
-	return all > 0 && 4 * count[best] >= 3 * all ? best : 0;
-}
-
-/* Rails are by leaf where every leaf with hosts has one of its own, and not all have the same. */
-static ct_status tell_rails(const struct ct_advise_in *in, const struct ct_advice_rule *rule,
-	struct ct_findings *out)
-{
-	const struct ct_fabric *f = in->fabric;
-	uint32_t *rails = ct_alloc(f->nnodes, sizeof(*rails)), first = 0;
-	bool by_leaf = true, several = false;
-	ct_status status = CT_OK;
-
-	if (rails == NULL)
-		return CT_NOMEM;
-	for (uint32_t i = 0; i < f->nnodes; i++) {
-		if (f->nodes[i].level != 1)
-			continue;
-		rails[i] = leaf_rail(f, i);
-		by_leaf &= rails[i] != 0;
-		first = first == 0 ? rails[i] : first;
-		several |= rails[i] != first;
-	}
-	for (uint32_t p = 0; by_leaf && several && status == CT_OK && p < f->nports; p++) {
-		const struct ct_fabric_node *node = &f->nodes[f->ports[p].node];
-		uint32_t peer = f->ports[p].peer;
-		struct ct_finding *found;
-		char at[64];
-
-		if (node->type != CT_FABRIC_HCA || peer == CT_FABRIC_NONE ||
-		    f->nodes[f->ports[peer].node].level != 1 ||
-		    rails[f->ports[peer].node] == node->rail)
-			continue;
-		found = ct_fabric_finding(out, rule, &status, "%.72s (rail %u) is at %.60s, whose other "
-			"adapters are of rail %u", node->name, node->rail,
-			ct_fabric_port_name(f, peer, at, sizeof(at)), rails[f->ports[peer].node]);
-		if (found == NULL)
-			continue;
-		found->fabric_port = p + 1;
-		snprintf(found->set, sizeof(found->set), "move the cable to a leaf of rail %u",
-			node->rail);
-	}
-	ct_free(rails);
-	return status;
-}
-
 /* ---- rules ----------------------------------------------------------------------------------- */
 
 ct_status ct_rule_fabric_swapped(const struct ct_advice_rule *rule, const struct ct_advise_in *in,
@@ -622,8 +445,8 @@ ct_status ct_rule_fabric_swapped(const struct ct_advice_rule *rule, const struct
 	status = tell_swaps(&c, rule, out);
 	free_cabling(&c);
 	if (status == CT_OK)
-		status = tell_hosts(in, rule, true, out);
-	return status == CT_OK ? tell_rails(in, rule, out) : status;
+		status = ct_fabric_hosts(in, rule, true, out);
+	return status == CT_OK ? ct_fabric_rails(in, rule, out) : status;
 }
 
 ct_status ct_rule_fabric_missing(const struct ct_advice_rule *rule, const struct ct_advise_in *in,
@@ -653,5 +476,5 @@ ct_status ct_rule_fabric_missing(const struct ct_advice_rule *rule, const struct
 		snprintf(f->set, sizeof(f->set), "plug or exchange the cable; is the port disabled?");
 	}
 	free_cabling(&c);
-	return status == CT_OK ? tell_hosts(in, rule, false, out) : status;
+	return status == CT_OK ? ct_fabric_hosts(in, rule, false, out) : status;
 }

@@ -8,19 +8,12 @@
 
 enum { FAST_Mbps = 100000 };
 
-uint64_t ct_pcie_Mbps(uint64_t speed_MTs, uint64_t width)
-{
-	if (speed_MTs == CT_UNKNOWN || width == CT_UNKNOWN || speed_MTs > 1000000 || width > 32)
-		return 0;
-	return speed_MTs > 5000 ? speed_MTs * width * 128 / 130 : speed_MTs * width * 8 / 10;
-}
-
 /* An idle GPU slows its link down: only the width says something. */
 static ct_status link_of(const struct ct_advice_rule *rule, struct ct_findings *out,
 			 const char *name, const struct ct_pci *pci, bool idle_slows)
 {
-	uint64_t now = ct_pcie_Mbps(pci->speed_MTs, pci->width);
-	uint64_t most = ct_pcie_Mbps(pci->max_speed_MTs, pci->max_width);
+	uint64_t now = ct_pci_Mbps(pci->speed_MTs, pci->width);
+	uint64_t most = ct_pci_Mbps(pci->max_speed_MTs, pci->max_width);
 	bool narrow, slow;
 	struct ct_finding *f;
 
@@ -49,7 +42,7 @@ static ct_status link_of(const struct ct_advice_rule *rule, struct ct_findings *
 			 pci->address);
 	snprintf(f->undo, sizeof(f->undo), "put the card back where it was");
 	if (narrow)
-		now = ct_pcie_Mbps(pci->max_speed_MTs, pci->width);
+		now = ct_pci_Mbps(pci->max_speed_MTs, pci->width);
 	snprintf(f->expected, sizeof(f->expected),
 		 "%.0f instead of %.0f Gbit/s over PCIe, headers not counted", (double)most / 1000,
 		 (double)now / 1000);

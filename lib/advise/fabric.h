@@ -17,6 +17,13 @@ CT_RULE_CHECK(ct_rule_fabric_routes);
 CT_RULE_CHECK(ct_rule_fabric_missing);
 CT_RULE_CHECK(ct_rule_fabric_swapped);
 
+/* attachment.c, for the same two rules: declared hosts that are somewhere else (SWAPPED) or nowhere, and
+ * adapters at a leaf of another rail. CT_NOMEM. */
+ct_status ct_fabric_hosts(const struct ct_advise_in *in, const struct ct_advice_rule *rule, bool swapped,
+	struct ct_findings *out);
+ct_status ct_fabric_rails(const struct ct_advise_in *in, const struct ct_advice_rule *rule,
+	struct ct_findings *out);
+
 /* A finding whose evidence is FORMAT, or NULL with *STATUS CT_NOMEM; NULL with CT_OK when RULE has
  * its CT_FABRIC_FINDINGS: the last one then counts those that are not listed. */
 struct ct_finding *ct_fabric_finding(struct ct_findings *out, const struct ct_advice_rule *rule,

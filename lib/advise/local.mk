@@ -2,6 +2,7 @@
 # advise: facts and results to findings.
 core_sources += \
 	lib/advise/advise.c lib/advise/advise.h \
+	lib/advise/attachment.c \
 	lib/advise/compare.c lib/advise/compare.h \
 	lib/advise/devices.c \
 	lib/advise/differ.c \
@@ -11,6 +12,7 @@ core_sources += \
 	lib/advise/host.c \
 	lib/advise/network.c \
 	lib/advise/paths.c \
+	lib/advise/rails.c \
 	lib/advise/ladder.c lib/advise/ladder.h \
 	lib/advise/results.c \
 	lib/advise/roce.h lib/advise/roce_ecn.c lib/advise/roce_headroom.c \

@@ -153,7 +153,7 @@ ct_status ct_rule_shared_uplink(const struct ct_advice_rule *rule, const struct 
 		return s;
 	for (size_t i = 0; s == CT_OK && i < tree.n; i++) {
 		const struct ct_pci_node *node = &tree.nodes[i];
-		uint64_t up = ct_pcie_Mbps(node->pci.speed_MTs, node->pci.width);
+		uint64_t up = ct_pci_Mbps(node->pci.speed_MTs, node->pci.width);
 		struct below b = { .nics = 0 };
 		struct ct_finding *f;
 

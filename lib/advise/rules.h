@@ -35,10 +35,6 @@ CT_RULE_CHECK(ct_rule_acs);
 CT_RULE_CHECK(ct_rule_iommu);
 CT_RULE_CHECK(ct_rule_gpudirect);
 
-/* Megabits per second that a PCIe link carries: 8b/10b up to 5 GT/s, 128b/130b above (PCI Express
- * base specification), packet headers not counted; 0 = not told. */
-uint64_t ct_pcie_Mbps(uint64_t speed_MTs, uint64_t width);
-
 /* results.c: what the results tell. The last one comes last: it looks at what the others found. */
 CT_RULE_CHECK(ct_rule_backend);
 CT_RULE_CHECK(ct_rule_algorithm);

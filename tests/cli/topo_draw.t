@@ -22,7 +22,21 @@ is "hgx: packages" "$(count hgx.svg '//*[@class="package"]')" 2
 is "hgx: switches" "$(count hgx.svg '//*[@class="switch"]')" 4
 is "hgx: GPUs" "$(count hgx.svg '//*[@class="gpu"]')" 8
 is "hgx: NICs" "$(count hgx.svg '//*[@class="nic"]')" 9
-is "hgx: nothing in red" "$(count hgx.svg '//*[@class="red"]')" 0
+is "hgx: nothing in red" "$(count hgx.svg '//*[contains(@class,"red") or contains(@class,"low")]')" 0
+is "hgx: links of switches, devices and the interface" "$(count hgx.svg '//*[starts-with(@class,"wire")]')" $((4 + 16 + 1 + 8))
+is "hgx: NVLinks" "$(count hgx.svg '//*[@class="wire nv"]')" 8
+is "hgx: rates on links" "$(count hgx.svg '//*[text()="32 GT/s x16"]')" 16
+is "hgx: rates in Gbit/s, of switches as hwloc tells them" "$(count hgx.svg '//*[text()="504 Gbit/s"]')" 20
+# Every link ends at the edge of two boxes.
+loose=$(sed -n 's/.*<rect x="\([0-9]*\)" y="\([0-9]*\)" width="\([0-9]*\)" height="\([0-9]*\)".*/r \1 \2 \3 \4/p
+	s/.*<path d="M\([0-9]*\) \([0-9]*\)H[0-9]*V\([0-9]*\)H\([0-9]*\)".*/p \1 \2 \4 \3/p
+	s/.*<path d="M\([0-9]*\) \([0-9]*\)H\([0-9]*\)".*/p \1 \2 \3 \2/p' hgx.svg | sort -r | awk '
+	/^r/ { n++; l[n] = $2; t[n] = $3; r[n] = $2 + $4; b[n] = $3 + $5; next }
+	{ for (e = 0; e < 2; e++) { x = $(2 + 2 * e); y = $(3 + 2 * e); on = 0
+		for (i = 1; i <= n; i++) on += (x == l[i] || x == r[i]) && y >= t[i] && y <= b[i]
+		bad += !on } links++ }
+	END { print (links > 10) ? bad + 0 : "too few links" }')
+is "hgx: links end at boxes" "$loose" 0
 
 # Each box lies within the one drawn before it that holds it: no two boxes cross.
 crossing=$(xmllint --xpath '//*[local-name()="rect"]' hgx.svg | tr '>' '\n' | awk -F'"' '
@@ -45,9 +59,11 @@ awk '/"rdma": \[/ { rdma = 1 } /"gpus": \[/ { rdma = 0 } /"name": "mlx5_/ { name
 awk '/"nics": \[/ { nics = 1 } /"rdma": \[/ { nics = 0 } /"name": "/ { name = $2 }
 	nics && name ~ /"ib3"/ { sub(/"pcie_width": 16/, "\"pcie_width\": 8") } { print }' low.json > both.json
 ok "degraded" "$COLLTUNE" topo --load both.json --draw low.svg
-is "degraded: two lines in red" "$(count low.svg '//*[@class="red"]')" 2
+is "degraded: state and link in red" "$(count low.svg '//*[contains(@class,"red")]')" 2
+is "degraded: its link is red" "$(count low.svg '//*[@class="wire x8 low"]')" 1
 is "degraded: two boxes marked" "$(count low.svg '//*[@class="nic low"]')" 2
-like "degraded: also in words" "$(cat low.svg)" 'PCIe 32x8, can 32x16: degraded'
+like "degraded: also in words" "$(cat low.svg)" '>32 GT/s x8<'
+like "degraded: what it can" "$(cat low.svg)" '>degraded: can 32x16<'
 
 ok "this node" "$COLLTUNE" topo --draw here.svg
 ok "this node: well-formed" xmllint --noout here.svg
@@ -82,6 +98,18 @@ is "nothing was written" "$(ls no.png 2> /dev/null)" ""
 command=$(command -v "$COLLTUNE")
 run env PATH="$tmp/none" "$command" topo --load "$hgx" --draw no.png
 like "no rsvg-convert: what to install" "$err" 'no.png: .*rsvg-convert, which is not installed'
+
+# For Graphviz: the same boxes and links.
+ok "Graphviz" "$COLLTUNE" topo --load both.json --dot low.dot
+like "Graphviz: said" "$out" '^written: low.dot$'
+like "Graphviz: the degraded link" "$(cat low.dot)" 'label="32 GT/s x8.ndegraded: can 32x16", color=red'
+is "Graphviz: links" "$(grep -c ' -- ' low.dot)" $((4 + 16 + 1 + 8))
+sed 's/"hgx-h100"/"a\\"]; b\\\\"/' "$hgx" > quoted.json
+ok "Graphviz: a name with quotes" "$COLLTUNE" topo --load quoted.json --dot quoted.dot
+if command -v dot > /dev/null; then
+	ok "Graphviz: dot reads it" dot -Tsvg -o dot.svg low.dot
+	ok "Graphviz: dot reads the quoted name" dot -Tsvg -o quoted.svg quoted.dot
+fi
 
 run "$COLLTUNE" topo --load "$hgx" --draw no/such/dir.svg
 is "cannot write: exit" "$status" 3

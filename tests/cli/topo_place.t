@@ -21,6 +21,9 @@ like "two NICs: each told once" "$out" 'NCCL_IB_HCA==mlx5_0,mlx5_1$'
 ok "more ranks than cores" "$COLLTUNE" topo --place 100
 run "$COLLTUNE" topo --place 5000
 is "too many ranks: exit" "$status" 2
+run "$COLLTUNE" topo --place 0
+is "no ranks: exit" "$status" 2
+like "no ranks: range" "$err" 'place.*1 to 4096'
 ok "this node" "$COLLTUNE" topo --place 1
 like "this node: no GPU" "$out" '^0 '
 tap_done

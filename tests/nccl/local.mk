@@ -4,11 +4,11 @@
 if WITH_NCCL
 if !SANITIZE
 check_LTLIBRARIES += fakecuda.la
-check_PROGRAMS += tests/nccl/choices
-shell_tests += tests/nccl/tuner_real.t
+check_PROGRAMS += tests/nccl/choices tests/nccl/rings
+shell_tests += tests/nccl/tuner_real.t tests/nccl/machines_real.t
 endif
 endif
-EXTRA_DIST += tests/nccl/tuner_real.t
+EXTRA_DIST += tests/nccl/tuner_real.t tests/nccl/machines_real.t
 
 fakecuda_la_SOURCES = tests/fake/cuda/device.c tests/fake/cuda/driver.c tests/fake/cuda/fake.h \
 	tests/fake/cuda/memory.c tests/fake/cuda/nvml.c tests/fake/cuda/patch.c tests/fake/cuda/stream.c \
@@ -24,3 +24,10 @@ tests_nccl_choices_CFLAGS = $(AM_CFLAGS) -Wno-unused-parameter
 tests_nccl_choices_LDADD = $(NCCL_LIBDIR)/libnccl.so.2
 # The program is NCCL's profiler plugin too, so it shows its symbols.
 tests_nccl_choices_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(NCCL_LIBDIR)
+
+tests_nccl_rings_SOURCES = tests/nccl/rings.c
+tests_nccl_rings_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(NCCL_HOME)/include
+tests_nccl_rings_CFLAGS = $(AM_CFLAGS) -Wno-unused-parameter
+tests_nccl_rings_LDADD = $(NCCL_LIBDIR)/libnccl.so.2
+# NCCL's network plugin too.
+tests_nccl_rings_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(NCCL_LIBDIR)

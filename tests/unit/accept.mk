@@ -6,6 +6,7 @@ unit_tests += \
 	tests/unit/test_accept_run \
 	tests/unit/test_advise_alarms \
 	tests/unit/test_advise_compare \
+	tests/unit/test_advise_fabric \
 	tests/unit/test_advise_node \
 	tests/unit/test_advise_roce \
 	tests/unit/test_advise_roce_plan \

@@ -17,6 +17,6 @@ unit_tests += tests/unit/test_topo_config
 shell_tests += tests/cli/topo_details.t
 shell_tests += tests/cli/topo_nvlink.t
 EXTRA_DIST += tests/fake/nvml.c
-shell_tests += tests/cli/topo_place.t
+shell_tests += tests/cli/topo_place.t tests/cli/topo_rails.t
 shell_tests += tests/cli/topo_machines.t
 shell_tests += tests/cli/fabric_lldp.t
