@@ -41,7 +41,7 @@ def main():
             values = sorted(values)
             return (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
 
-        scale = 1e3 if test.endswith("_lat") else 1 / size
+        scale = 1e3 if test.endswith("_lat") else 1
         print(f"{test:<10} {size:>8} {middle([b for _, b in pairs]) / scale:>12.1f} "
               f"{middle([a for a, _ in pairs]) / scale:>12.1f} {middle(ratios):>6.3f} {low:>6.3f} "
               f"{high:>6.3f} {len(pairs):>5}{'  above 1.10' if low > 1.10 else ''}")
