@@ -429,7 +429,7 @@ static int fail(ct_status status)
 	return ct_exit_of(status);
 }
 
-static int compare(const struct compare_settings *settings, const char *const *words)
+static ct_status compare(const struct compare_settings *settings, const char *const *words, int *code)
 {
 	static const int codes[] = { CT_EXIT_FAIL, CT_EXIT_INCONCLUSIVE, CT_EXIT_PASS };
 	const char *const chosen[CT_SIDES] = { settings->a_candidate, settings->b_candidate };
@@ -438,7 +438,6 @@ static int compare(const struct compare_settings *settings, const char *const *w
 	char state[CT_SIDES][STATE_ROOM];
 	struct ct_comparison comparison = { .npoints = 0 };
 	ct_status status = CT_OK;
-	int code;
 
 	for (int side = 0; side < CT_SIDES && status == CT_OK; side++) {
 		status = read_side(words[side], &records[side], state[side]);
@@ -448,17 +447,22 @@ static int compare(const struct compare_settings *settings, const char *const *w
 	}
 	if (status == CT_OK)
 		status = ct_comparison_make(in, &comparison);
-	if (status != CT_OK) {
-		code = fail(status);
-		goto free_records;
+	if (status == CT_OK) {
+		status = report(&comparison, settings->json);
+		*code = codes[ct_comparison_end(&comparison)];
+		ct_comparison_free(&comparison);
 	}
-	status = report(&comparison, settings->json);
-	code = status == CT_OK ? codes[ct_comparison_end(&comparison)] : fail(status);
-	ct_comparison_free(&comparison);
-free_records:
 	for (int side = 0; side < CT_SIDES; side++)
 		ct_records_free(&records[side]);
-	return code;
+	return status;
+}
+
+ct_status ct_compare_directories(const char *a, const char *b, const char *json, int *code)
+{
+	const char *const words[CT_SIDES] = { a, b };
+	struct compare_settings settings = { .json = (char *)json };
+
+	return compare(&settings, words, code);
 }
 
 int ct_compare_main(int argc, char **argv)
@@ -466,6 +470,7 @@ int ct_compare_main(int argc, char **argv)
 	struct compare_settings settings = { 0 };
 	const char *words[CT_SIDES] = { NULL, NULL };
 	int code = CT_EXIT_PASS;
+	ct_status status;
 
 	switch (ct_cli_parse(&cli, argc, argv, &settings, words)) {
 	case CT_CLI_DONE:
@@ -474,7 +479,9 @@ int ct_compare_main(int argc, char **argv)
 		code = CT_EXIT_USAGE;
 		break;
 	case CT_CLI_RUN:
-		code = compare(&settings, words);
+		status = compare(&settings, words, &code);
+		if (status != CT_OK)
+			code = fail(status);
 		break;
 	}
 	ct_options_free(ct_compare_options, &settings);

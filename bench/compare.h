@@ -9,4 +9,8 @@
  * side has alone. Pure but for memory: OUT keeps the error. */
 void ct_compare_blocks(const struct ct_comparison *c, struct ct_buf *out);
 
+/* What `compare A B` does and prints; JSON: a file for it, or NULL. *CODE is its exit status. Errors of
+ * ct_records_read() and ct_comparison_make(). */
+ct_status ct_compare_directories(const char *a, const char *b, const char *json, int *code);
+
 #endif

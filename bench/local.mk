@@ -24,4 +24,14 @@ colltune_SOURCES += bench/ladder.h bench/ladder.c bench/ladder_show.c bench/osu.
 colltune_SOURCES += bench/machines.h bench/machines.c
 colltune_SOURCES += bench/rails.h bench/rails.c
 # RoCE: values, and the configurations that set them.
-colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c
+colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c bench/roce_facts.c bench/roce_hosts.c \
+	bench/roce_check.c bench/roce_watch.c bench/watch.h bench/watch_show.c bench/congest.h \
+	bench/congest_run.c bench/roce_congest.c
+# DCB by rtnetlink needs libmnl.
+colltune_SOURCES += bench/dcb.h
+if WITH_LIBMNL
+colltune_SOURCES += bench/dcb_mnl.c
+else
+colltune_SOURCES += bench/dcb_none.c
+endif
+EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c

@@ -14,6 +14,7 @@
 #include "cli.h"
 #include "measure/measure.h"
 #include "table.h"
+#include "watch.h"
 
 enum { LINE_LIMIT = 4 << 20, LAST_ROWS = 512 };
 
@@ -39,7 +40,7 @@ const struct ct_option *const ct_view_options[] = { own_options, NULL };
 static const struct ct_cli cli = {
 	.command = "view",
 	.args = "DIR",
-	.text = "Show a result directory (--out of bench and accept) while it grows, or when it is "
+	.text = "Show a result directory (--out of bench, accept and roce) while it grows, or when it is "
 		"finished. Run it outside mpirun; it reads only.",
 	.lists = ct_view_options,
 	.min_words = 1,
@@ -57,6 +58,7 @@ struct viewer {
 	uint64_t total, wrong, unreadable;
 	char unreadable_why[200];
 	char state[32], command[64], note[400];
+	struct ct_watch_view *watch; /* of colltune roce watch, or NULL */
 };
 
 static bool final_state(const struct viewer *v)
@@ -189,6 +191,8 @@ static void show(const struct viewer *v, size_t rows, bool clear, bool counters)
 			(unsigned long long)v->unreadable, v->unreadable_why);
 	for (size_t i = first; i < v->nlast; i++)
 		show_result(&out, &v->last[i], counters);
+	if (v->watch != NULL)
+		ct_watch_view_show(v->watch, &out);
 	if (ct_buf_status(&out) == CT_OK)
 		fputs(out.text, stdout);
 	fflush(stdout);
@@ -219,6 +223,8 @@ static int follow(struct viewer *v, const struct view_settings *s)
 			return ct_exit_of(status);
 		}
 		read_points(v);
+		if (v->watch == NULL)
+			(void)ct_watch_view_open(v->dir, &v->watch);
 		show(v, live ? terminal_rows() : LAST_ROWS, live, s->counters);
 		if (!live || final_state(v))
 			return CT_EXIT_PASS;
@@ -246,6 +252,7 @@ int ct_view_main(int argc, char **argv)
 	if (v.points != NULL)
 		fclose(v.points);
 	free(v.text);
+	ct_watch_view_close(v.watch);
 	ct_free(v.last);
 	ct_options_free(ct_view_options, &settings);
 	return code;

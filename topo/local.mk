@@ -7,6 +7,7 @@ core_sources += \
 	topo/counters.c topo/counters.h \
 	topo/devices.c \
 	topo/diff.c \
+	topo/ends.c topo/ends.h topo/netstats.c \
 	topo/fabric.c topo/fabric.h \
 	topo/fabric_file.c \
 	topo/fabric_plan.c \

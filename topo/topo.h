@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "counters.h"
+#include "ends.h"
 
 #define CT_UNKNOWN UINT64_MAX
 #define CT_UNLIMITED (UINT64_MAX - 1)

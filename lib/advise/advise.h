@@ -145,6 +145,7 @@ ct_status ct_duels_judge(struct ct_duel *duels, size_t n);
 #include "compare.h"
 #include "roce.h"
 #include "roce_plan.h"
+#include "roce_rules.h"
 #include "ladder.h"
 
 #endif

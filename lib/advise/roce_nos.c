@@ -11,15 +11,20 @@
 
 static const struct ct_roce_nos rows[] = {
 	{ "sonic", "config_db.json, for config load", "Ethernet0", true,
-		(1u << CT_ROCE_TERMS) - 1, ct_roce_sonic_write, ct_roce_sonic_ports, ct_roce_sonic_read },
+		(1u << CT_ROCE_TERMS) - 1, ct_roce_sonic_write, ct_roce_sonic_ports, ct_roce_sonic_read,
+		NULL },
 	{ "cumulus", "NVUE commands of Cumulus Linux 5", "swp1", false, MARKING | TERM(MTU) | TERM(CABLE) |
-		TERM(POLL), ct_roce_cumulus_write, ct_roce_cumulus_ports, ct_roce_cumulus_read },
+		TERM(POLL), ct_roce_cumulus_write, ct_roce_cumulus_ports, ct_roce_cumulus_read, NULL },
 	{ "eos", "Arista EOS", "Ethernet1", false, MARKING | TERM(PMAX) | TERM(MTU) | TERM(DETECT) |
-		TERM(RESTORE) | TERM(POLL), ct_roce_eos_write, NULL, NULL },
-	{ "nxos", "Cisco NX-OS", "Ethernet1/1", false, 0, ct_roce_nxos_write, NULL, NULL },
-	{ "os10", "Dell SmartFabric OS10", "ethernet1/1/1", false, 0, ct_roce_os10_write, NULL, NULL },
-	{ "junos", "Juniper Junos Evolved, QFX", "et-0/0/0", false, 0, ct_roce_junos_write, NULL, NULL },
-	{ NULL, NULL, NULL, false, 0, NULL, NULL, NULL },
+		TERM(RESTORE) | TERM(POLL), ct_roce_eos_write, ct_roce_eos_ports, ct_roce_eos_read,
+		ct_roce_eos_limit },
+	{ "nxos", "Cisco NX-OS", "Ethernet1/1", false, 0, ct_roce_nxos_write, NULL, NULL,
+		NULL },
+	{ "os10", "Dell SmartFabric OS10", "ethernet1/1/1", false, 0, ct_roce_os10_write, NULL, NULL,
+		NULL },
+	{ "junos", "Juniper Junos Evolved, QFX", "et-0/0/0", false, 0, ct_roce_junos_write, NULL, NULL,
+		NULL },
+	{ NULL, NULL, NULL, false, 0, NULL, NULL, NULL, NULL },
 };
 
 const struct ct_roce_nos *ct_roce_noses(void)

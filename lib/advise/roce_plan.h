@@ -145,6 +145,8 @@ struct ct_roce_nos {
 	ct_status (*ports)(const char *text, size_t bytes, const char *file, struct ct_roce_ports *ports);
 	ct_status (*read)(const char *text, size_t bytes, const char *file, const char *port,
 		struct ct_roce_contract *contract);
+	/* Makes of CONTRACT what that system can state of it (whole kilobytes, a largest MTU); NULL = all. */
+	void (*limit)(struct ct_roce_contract *contract);
 };
 
 /* Ended by a row whose name is NULL. */
@@ -166,6 +168,11 @@ ct_status ct_roce_cumulus_read(const char *text, size_t bytes, const char *file,
 	struct ct_roce_contract *contract);
 ct_status ct_roce_eos_write(const struct ct_roce_contract *contract,
 	const struct ct_roce_ports *ports, double Gbps, struct ct_buf *out);
+ct_status ct_roce_eos_ports(const char *text, size_t bytes, const char *file,
+	struct ct_roce_ports *ports);
+ct_status ct_roce_eos_read(const char *text, size_t bytes, const char *file, const char *port,
+	struct ct_roce_contract *contract);
+void ct_roce_eos_limit(struct ct_roce_contract *contract);
 ct_status ct_roce_nxos_write(const struct ct_roce_contract *contract,
 	const struct ct_roce_ports *ports, double Gbps, struct ct_buf *out);
 ct_status ct_roce_os10_write(const struct ct_roce_contract *contract,

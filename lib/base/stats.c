@@ -113,3 +113,14 @@ struct ct_summary ct_summarize(uint64_t *scratch, size_t n)
 	s.mean = sum / (double)n;
 	return s;
 }
+
+double ct_jain(const double *rate, size_t n)
+{
+	double sum = 0, squares = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sum += rate[i];
+		squares += rate[i] * rate[i];
+	}
+	return squares > 0 ? sum * sum / ((double)n * squares) : 0;
+}

@@ -83,4 +83,8 @@ size_t ct_signed_rank_critical(size_t n, double level);
  * with it when N is 0, a value is not positive and finite, or memory is short (N * N / 2 values). */
 struct ct_ratio ct_ratio_paired(const double *a, const double *b, size_t n, double level);
 
+/* Jain's fairness index of N rates of at least 0: (sum)^2 / (N * sum of squares); 1 when all are equal,
+ * k/N when k are equal and the others 0 (Jain, Chiu, Hawe 1984). 0 when N is 0 or all are 0. */
+double ct_jain(const double *rate, size_t n);
+
 #endif

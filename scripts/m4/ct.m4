@@ -108,6 +108,19 @@ AS_CASE([$with_ibnetdisc,$ct_ibnetdisc_why], [yes,no*],
 AM_CONDITIONAL([WITH_IBNETDISC],
 	[AS_CASE([$ct_ibnetdisc_why], [yes*], [true], [false])])])
 
+# CT_WITH_LIBMNL
+# --with-libmnl: PFC, ETS and DSCP maps of network interfaces (DCB) in the command.
+AC_DEFUN([CT_WITH_LIBMNL], [
+AC_ARG_WITH([libmnl],
+	[AS_HELP_STRING([--with-libmnl=auto|yes|no], [read DCB of network interfaces [auto]])],
+	[], [with_libmnl=auto])
+ct_libmnl_why="no: --without-libmnl"
+AS_IF([test "x$with_libmnl" != xno], [PKG_CHECK_MODULES([LIBMNL], [libmnl >= 1.0.4],
+	[ct_libmnl_why="yes, libmnl `$PKG_CONFIG --modversion libmnl`"],
+	[ct_libmnl_why="no: pkg-config finds no libmnl >= 1.0.4"])])
+AS_CASE([$with_libmnl,$ct_libmnl_why], [yes,no*], [AC_MSG_ERROR([libmnl: $ct_libmnl_why])])
+AM_CONDITIONAL([WITH_LIBMNL], [AS_CASE([$ct_libmnl_why], [yes*], [true], [false])])])
+
 # CT_WITH_CMOCKA
 # --with-cmocka: only the C tests need it. "make check" without it runs the shell tests alone.
 AC_DEFUN([CT_WITH_CMOCKA], [

@@ -68,6 +68,28 @@ like "cumulus: lossy mode" "$out" '^swp1: differs: pfc: off on priority 3'
 run "${nvue[@]}" "$tmp/roce-sonic.json"
 is "cumulus: another system's file: exit status" "$status" 2
 
+eos=("$COLLTUNE" roce switch-config "${link[@]}" --nos eos --check)
+ok "eos: round trip" "${eos[@]}" "$tmp/roce-eos.txt"
+is "eos: no difference" "$out" "1 port, 0 differences from the contract"
+ok "eos: written for two ports" "$COLLTUNE" roce switch-config "${link[@]}" --nos eos \
+	--switch-ports Ethernet1,Ethernet2/1 -o "$tmp/eos.two"
+ok "eos: two ports" "${eos[@]}" "$tmp/eos.two"
+is "eos: two ports" "$out" "2 ports, 0 differences from the contract"
+sed -e 's/^qos map dscp 26 to traffic-class 3/qos map dscp 26 27 to traffic-class 1/' -e 's/priority 3 no-drop/priority 4 no-drop/' \
+	-e 's/minimum-threshold 126/minimum-threshold 256/' -e '/qos map dscp 27 to/d' "$tmp/roce-eos.txt" > "$tmp/eos-bad.txt"
+run "${eos[@]}" "$tmp/eos-bad.txt"
+is "eos: planted faults: exit status" "$status" 1
+like "eos: the data's class" "$out" '^Ethernet1: differs: dscp-to-tc: DSCP 26 \(data\) goes to TC 1, which is lossy'
+like "eos: PFC" "$out" '^Ethernet1: differs: pfc: off on priority 3'
+like "eos: Kmin" "$out" '^Ethernet1: differs: kmin: 256000, the contract has 126000'
+is "eos: planted faults and no other" "$(grep -c ': differs: ' <<< "$out")" 3
+printf 'interface Ethernet7\n   mtu 9214\n' > "$tmp/bare.txt"
+run "${eos[@]}" "$tmp/bare.txt"
+like "eos: a port without a profile" "$out" '^Ethernet7: differs: pfc: not stated'
+like "eos: its own map" "$out" '^Ethernet7: note: dscp-to-tc: 7 further DSCPs ride TC 3'
+run "${eos[@]}" "$tmp/roce-sonic.json"
+is "eos: another system's file: exit status" "$status" 2
+
 # bad FILE WHY STATUS
 bad() {
 	run "${check[@]}" "$1"
@@ -84,7 +106,7 @@ bad "$tmp/types.json" "wrong types" 2
 bad "$tmp/empty.json" "empty" 2
 ln -s list.json "$tmp/link.json"
 bad "$tmp/link.json" "a link" 3
-run "$COLLTUNE" roce switch-config "${link[@]}" --nos eos --check "$tmp/list.json"
+run "$COLLTUNE" roce switch-config "${link[@]}" --nos nxos --check "$tmp/list.json"
 is "no reader: exit status" "$status" 2
 run "$COLLTUNE" roce switch-config "${link[@]}"
 is "neither switch nor host: exit status" "$status" 2

@@ -39,6 +39,6 @@ bad "recommend --speed 56" 'no response time is published for 56 Gb/s'
 bad "recommend --speed 100 --rtt 0" 'rtt'
 bad "recommend --speed 100 --ports 0" 'ports'
 bad "recommend --speed 100 --alpha 0" 'alpha'
-bad "recommend --speed 100 --mtu 1500" 'lossless MTU'
-bad "advise" 'there are recommend and switch-config'
+bad "recommend --speed 100 --port-mtu 1500" 'lossless MTU'
+bad "advise" 'no verb "advise"; known: recommend, switch-config'
 tap_done

@@ -316,6 +316,21 @@ static void ratio_coverage(void **state)
 	assert_in_range(missed, 40, 140); /* 100 expected, fixed seed */
 }
 
+/* Jain, Chiu, Hawe 1984 (DEC-TR-301): equal shares give 1, k of n users with equal shares k/n; shares of
+ * 1 and 2 give (1 + 2)^2 / (2 * (1 + 4)). */
+static void jain(void **state)
+{
+	static const double equal[] = { 5, 5, 5, 5 }, some[] = { 3, 0, 3, 0, 0 }, two[] = { 1, 2 },
+		none[] = { 0, 0 };
+
+	(void)state;
+	assert_float_equal(ct_jain(equal, 4), 1, 1e-12);
+	assert_float_equal(ct_jain(some, 5), 0.4, 1e-12);
+	assert_float_equal(ct_jain(two, 2), 0.9, 1e-12);
+	assert_float_equal(ct_jain(none, 2), 0, 0);
+	assert_float_equal(ct_jain(none, 0), 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +344,7 @@ int main(void)
 		cmocka_unit_test(ratios),
 		cmocka_unit_test(ratio_limits),
 		cmocka_unit_test(ratio_coverage),
+		cmocka_unit_test(jain),
 	};
 
 	return cmocka_run_group_tests_name("base_stats", tests, NULL, NULL);

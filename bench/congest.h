@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flows that get in each other's way: patterns, and the engine that runs them over a transport. */
+#ifndef CT_BENCH_CONGEST_H
+#define CT_BENCH_CONGEST_H
+
+#include "job.h"
+
+enum { CT_CONGEST_FLOWS = 4096, CT_CONGEST_PINGS = 2000 };
+
+struct ct_congest_flow {
+	uint32_t from, to;
+};
+
+/* A pattern among NRANKS ranks; each ordered pair of ranks has at most one flow, those of the victim none. */
+struct ct_congest_pattern {
+	const char *name, *text;
+	struct ct_congest_flow *flows;
+	size_t n;
+	bool victim;           /* small messages between two ranks meanwhile, */
+	uint32_t asks, answers; /* these */
+};
+
+enum ct_congest_kind {
+	CT_CONGEST_INCAST,      /* FAN ranks to one */
+	CT_CONGEST_OUTCAST,     /* one to FAN ranks */
+	CT_CONGEST_ALLTOALL,    /* every rank to every other */
+	CT_CONGEST_PERMUTATION, /* each rank to the one half the ranks away */
+	CT_CONGEST_KINDS,
+};
+
+const char *ct_congest_name(enum ct_congest_kind kind);
+
+/* Fills PATTERN; its flows are freed with ct_free(). FAN: at most so many senders, 0 = all. With three
+ * ranks and more an incast and an outcast leave the last rank out, which then exchanges small messages
+ * with rank 1, whose link they share. CT_INVALID: fewer than two ranks, too many flows; CT_NOMEM. */
+ct_status ct_congest_make(enum ct_congest_kind kind, uint32_t nranks, uint32_t fan,
+	struct ct_congest_pattern *pattern);
+
+struct ct_congest_run {
+	struct ct_net *net;
+	const struct ct_congest_pattern *pattern;
+	bool silent;           /* the victim alone: no flow runs */
+	uint64_t bytes, window, span_ns;
+	/* Out, on every rank what it saw itself: bytes that came within the span for each flow to it, and
+	 * the victim's round trips. */
+	uint64_t *came;        /* pattern->n */
+	uint64_t *ping_ns;     /* CT_CONGEST_PINGS, the first NPINGS */
+	size_t npings;
+};
+
+/* Runs the pattern for SPAN_NS on all ranks (collective), then waits until every message has come.
+ * CT_NOMEM and whatever the transport says; who calls has a deadline. */
+ct_status ct_congest_run(struct ct_congest_run *run);
+
+/* May this job load its hosts? Up to four always. CT_INVALID names the hosts and the load expected. Pure. */
+ct_status ct_congest_allowed(const struct ct_world *world, bool load_fabric, uint64_t span_ns,
+	uint32_t rounds);
+
+/* colltune roce congest; ARG is a struct ct_roce_settings. */
+ct_status ct_roce_congest(struct ct_rank *rank, void *arg, int *code);
+
+#endif
