@@ -13,6 +13,10 @@ static const struct ct_algo algos[] = {
 		ct_allreduce_rabenseifner },
 	{ CT_ALLREDUCE, "binomial", "binomial reduce to rank 0, binomial broadcast", false,
 		ct_allreduce_binomial },
+	{ CT_ALLREDUCE, "gather", "whole vectors to everyone, reduced in rank order", false,
+		ct_allreduce_gather },
+	{ CT_ALLREDUCE, "allpairs", "blocks to everyone, reduced in rank order", false,
+		ct_allreduce_allpairs },
 	{ CT_ALLTOALL, "pairwise", "one partner at a time", false, ct_alltoall_pairwise },
 	{ CT_ALLTOALL, "linear", "all partners at once", false, ct_alltoall_linear },
 	{ CT_ALLTOALL, "bruck", "log n messages of packed blocks", false, ct_alltoall_bruck },
@@ -21,6 +25,8 @@ static const struct ct_algo algos[] = {
 		ct_allgather_doubling },
 	{ CT_REDUCE_SCATTER, "ring", "partial results passed on around a ring", true,
 		ct_reduce_scatter_ring },
+	{ CT_REDUCE_SCATTER, "allpairs", "blocks to everyone, reduced in rank order", false,
+		ct_reduce_scatter_allpairs },
 	{ CT_BROADCAST, "binomial", "binomial tree", true, ct_broadcast_binomial },
 	{ CT_BARRIER, "dissemination", "log n rounds of empty messages", false,
 		ct_barrier_dissemination },
@@ -88,4 +94,25 @@ const struct ct_algo *ct_algo_auto(const struct ct_shape *shape)
 			row++;
 		return row->name != NULL ? row : NULL;
 	}
+}
+
+bool ct_algo_in_order(const struct ct_algo *algo)
+{
+	return algo->generate == ct_allreduce_gather || algo->generate == ct_allreduce_allpairs ||
+		algo->generate == ct_reduce_scatter_allpairs;
+}
+
+bool ct_coll_in_order(ct_coll coll, const char *name)
+{
+	const struct ct_algo *algo = ct_algo_find(coll, name);
+
+	return algo != NULL && ct_algo_in_order(algo);
+}
+
+const char *ct_coll_pick_in_order(ct_coll coll, uint32_t nranks, uint64_t bytes)
+{
+	/* One step of latency against (n - 1) times the data; the bound is that of allreduce_auto(). */
+	if (coll == CT_ALLREDUCE)
+		return bytes * (nranks - 1) <= 64 << 10 ? "gather" : "allpairs";
+	return coll == CT_REDUCE_SCATTER ? "allpairs" : NULL;
 }

@@ -148,6 +148,14 @@ CT_MODULE_API const char *ct_openmpi_word(ct_coll coll);
 CT_MODULE_API int ct_openmpi_id(ct_coll coll);
 CT_MODULE_API const char *const *ct_openmpi_algos(ct_coll coll);
 
+/* Does NAME of backend native reduce every element in rank order, ((x0 op x1) op x2) …, whatever the
+ * transport and the timing? Pure. */
+bool ct_coll_in_order(ct_coll coll, const char *name);
+
+/* The one of these for BYTES (nccl-tests' size) where nobody has measured; NULL if COLL reduces
+ * nothing. Pure. */
+const char *ct_coll_pick_in_order(ct_coll coll, uint32_t nranks, uint64_t bytes);
+
 /* Elements of one rank's send and receive buffer, e.g. all-gather: count, n * count. In place the
  * larger one holds both; *SEND_AT and *RECV_AT are the element offsets of the two windows. */
 struct ct_coll_buffers {

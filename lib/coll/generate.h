@@ -14,6 +14,8 @@ ct_generator ct_allreduce_ring, ct_allreduce_doubling, ct_allreduce_rabenseifner
 ct_generator ct_alltoall_linear, ct_alltoall_pairwise, ct_alltoall_bruck;
 ct_generator ct_allgather_ring, ct_allgather_doubling;
 ct_generator ct_reduce_scatter_ring, ct_broadcast_binomial, ct_barrier_dissemination;
+/* in_order.c */
+ct_generator ct_allreduce_gather, ct_allreduce_allpairs, ct_reduce_scatter_allpairs;
 ct_generator ct_p2p_latency, ct_p2p_oneway, ct_p2p_duplex;
 
 /* Empties OUT and writes in_count and out_count as the shape of the collective tells. */

@@ -13,6 +13,7 @@ core_sources += \
 	lib/coll/coll.h \
 	lib/coll/execute.c lib/coll/execute.h \
 	lib/coll/generate.h \
+	lib/coll/in_order.c \
 	lib/coll/native.c lib/coll/native.h \
 	lib/coll/openmpi.c \
 	lib/coll/order.c lib/coll/order.h \

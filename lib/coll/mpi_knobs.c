@@ -285,24 +285,62 @@ static ct_status all_well(const struct ct_mpi_row *row, ct_status mine)
 	return all ? CT_OK : ct_fail(CT_PEER, "another rank could not set an algorithm through MPI_T");
 }
 
-ct_status ct_mpi_force(struct ct_mpi_row *row, size_t algo, const struct ct_coll_desc *desc,
-	MPI_Comm *comm)
+/* Makes the duplicate; KEPT has room for one more. */
+static ct_status duplicate(struct ct_mpi_row *row, struct ct_mpi_forced *kept, struct setting *set,
+	size_t n)
 {
-	struct setting set[MAX_SETTINGS];
-	size_t n = 1 + row->algos[algo].nknobs;
-	ct_status status;
+	ct_status status = kept == NULL ? CT_NOMEM : write_settings(set, n);
 	int rc;
 
-	memset(set, 0, sizeof(set));
-	status = plan_settings(row, algo, desc, set); /* the same on every rank: no vote needed */
-	if (status != CT_OK)
-		return status;
-	status = all_well(row, write_settings(set, n));
+	status = all_well(row, status);
 	if (status == CT_OK) {
-		rc = MPI_Comm_dup(row->comm, comm);
+		rc = MPI_Comm_dup(row->comm, &kept->comm);
 		if (rc != MPI_SUCCESS)
 			status = ct_mpi_failed(rc, "MPI_Comm_dup");
 	}
 	restore_settings(set, n);
 	return status;
+}
+
+ct_status ct_mpi_force(struct ct_mpi_row *row, size_t algo, const struct ct_coll_desc *desc,
+	MPI_Comm *comm)
+{
+	struct ct_mpi_forced wanted = { .algo = algo }, *list, *kept;
+	struct setting set[MAX_SETTINGS];
+	size_t n = 1 + row->algos[algo].nknobs;
+	ct_status status;
+
+	memset(set, 0, sizeof(set));
+	status = plan_settings(row, algo, desc, set); /* the same on every rank: no vote needed */
+	if (status != CT_OK)
+		return status;
+	for (size_t i = 0; i + 1 < n; i++)
+		wanted.knob[i] = set[i + 1].value;
+	for (size_t i = 0; i < row->nforced; i++) {
+		kept = &row->forced[i];
+		if (kept->algo == algo && memcmp(kept->knob, wanted.knob, sizeof(wanted.knob)) == 0) {
+			*comm = kept->comm;
+			return CT_OK;
+		}
+	}
+	list = ct_realloc(row->forced, row->nforced + 1, sizeof(*list));
+	if (list != NULL)
+		row->forced = list;
+	kept = list != NULL ? &list[row->nforced] : NULL;
+	status = duplicate(row, kept, set, n);
+	if (status != CT_OK)
+		return status;
+	wanted.comm = kept->comm;
+	*kept = wanted;
+	row->nforced++;
+	*comm = wanted.comm;
+	return CT_OK;
+}
+
+void ct_mpi_free_forced(struct ct_mpi_row *row)
+{
+	while (row->nforced > 0)
+		MPI_Comm_free(&row->forced[--row->nforced].comm);
+	ct_free(row->forced);
+	row->forced = NULL;
 }

@@ -10,6 +10,13 @@
 
 enum { CT_MPI_ALGOS = 96, CT_MPI_NAME = 40 };
 
+/* A duplicate of the row's communicator on which an algorithm is forced. */
+struct ct_mpi_forced {
+	size_t algo;
+	int64_t knob[CT_MAX_KNOBS]; /* those that the algorithm has; the others are 0 */
+	MPI_Comm comm;
+};
+
 /* One open row. */
 struct ct_mpi_row {
 	MPI_Comm comm;
@@ -20,6 +27,9 @@ struct ct_mpi_row {
 	int ids[CT_MPI_ALGOS]; /* the library's number of an algorithm; 0 = its own choice */
 	char fixed[160];       /* why no algorithm can be forced here; "" = they can */
 	uint64_t marks[CT_MARKS];
+	struct ct_mpi_forced *forced; /* nforced of them, kept until close */
+	size_t nforced;
+	bool tested;          /* since the last start */
 	bool unsettled;       /* a start since the last settling */
 	atomic_bool settling; /* read by the watchdog's thread */
 };
@@ -28,8 +38,7 @@ struct ct_mpi_row {
 struct ct_mpi_req {
 	int (*call)(struct ct_mpi_req *req); /* blocks; returns MPI's code */
 	const char *name;                    /* "MPI_Allreduce", for messages */
-	MPI_Comm comm;
-	bool own_comm; /* made for a forced algorithm: freed with the request */
+	MPI_Comm comm; /* the row's */
 	const void *send;
 	void *recv;
 	int count, root, rank;
@@ -48,11 +57,13 @@ struct ct_mpi_req {
  * ROW->fixed says why not. NHOSTS: of the world. */
 void ct_mpi_list_algos(struct ct_mpi_row *row, uint32_t nhosts);
 
-/* Collective: a duplicate of ROW's communicator on which algorithm ALGO (an index of row->algos)
- * runs with DESC's knobs. CT_UNSUPPORTED when the library would run something else, CT_INVALID
- * for a knob's value, CT_PEER. */
+/* A duplicate of ROW's communicator on which algorithm ALGO (an index of row->algos) runs with
+ * DESC's knobs: made collectively the first time that the ranks ask for the two, and the row's until
+ * ct_mpi_free_forced(). CT_UNSUPPORTED when the library would run something else, CT_INVALID for a
+ * knob's value, CT_PEER, CT_NOMEM. */
 ct_status ct_mpi_force(struct ct_mpi_row *row, size_t algo, const struct ct_coll_desc *desc,
 	MPI_Comm *comm);
+void ct_mpi_free_forced(struct ct_mpi_row *row);
 
 /* The value of text variable NAME (a path, a list of components) or "" if it has none. */
 void ct_mpi_cvar_text(const char *name, char *out, size_t room);

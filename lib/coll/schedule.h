@@ -108,6 +108,9 @@ struct ct_algo {
 const struct ct_algo *ct_algo_rows(void);
 const struct ct_algo *ct_algo_find(ct_coll coll, const char *name);
 
+/* Does it reduce every element in rank order, whatever the timing? Pure. */
+bool ct_algo_in_order(const struct ct_algo *algo);
+
 /* What "auto" picks; pure. */
 const struct ct_algo *ct_algo_auto(const struct ct_shape *shape);
 

@@ -22,7 +22,7 @@ for name in self shm tcp verbs; do
 	like "$name: its path, or why not" "$(below transports "$name")" '^ +(here|missing|cannot run here): .'
 done
 like "native: its algorithms" "$(below backends native)" \
-	'^ +allreduce +auto, ring segment=[0-9|]+, recursive_doubling, rabenseifner, binomial$'
+	'^ +allreduce +auto, ring segment=[0-9|]+, recursive_doubling, rabenseifner, binomial, gather, allpairs$'
 like "trace: why not" "$(below backends trace)" '^ +cannot run now: .*recorded trace'
 if [ -e "$COLLTUNE_MODULE_DIR/colltune-mpi.so" ]; then
 	like "mpi: its library" "$(below backends mpi)" '^ +[A-Z].*[0-9]'
