@@ -231,17 +231,15 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 /* Environment variables of the other commands' options are known too. */
 static ct_status read_environment(const struct ct_cli *cli, void *settings)
 {
+	/* what the plugins and the bootstrap read */
+	static const char *const others[] = { "COLLTUNE_RULES", "COLLTUNE_MACHINE",
+		"COLLTUNE_BOOT_PORT", "COLLTUNE_JOB_TOKEN", NULL };
 	char names[MAX_ALSO][72];
 	const char *also[MAX_ALSO + 1];
 	size_t n = 0;
 
-	/* what the plugins read */
-	snprintf(names[n], sizeof(names[n]), "COLLTUNE_RULES");
-	also[n] = names[n];
-	n++;
-	snprintf(names[n], sizeof(names[n]), "COLLTUNE_MACHINE");
-	also[n] = names[n];
-	n++;
+	for (; others[n] != NULL; n++)
+		also[n] = others[n];
 	for (const struct ct_command *c = ct_commands(); c->name != NULL; c++) {
 		for (size_t l = 0; c->options[l] != NULL; l++) {
 			for (const struct ct_option *row = c->options[l]; row->name != NULL; row++) {

@@ -10,16 +10,17 @@
 #include "cli.h"
 
 enum { MAX_MODULES = 4 };
-enum { BOOT_AUTO, BOOT_MPI, BOOT_SINGLE };
+enum { BOOT_AUTO, BOOT_MPI, BOOT_SINGLE, BOOT_ENV };
 enum { STYLE_PLAIN, STYLE_NAGIOS };
 
-static const char *const boot_choices[] = { "auto", "mpi", "single", NULL };
+static const char *const boot_choices[] = { "auto", "mpi", "single", "env", NULL };
 static const char *const style_choices[] = { "plain", "nagios", NULL };
 
 #define AT(field) offsetof(struct ct_job_settings, field)
 const struct ct_option ct_rank_options[] = {
 	{ "boot", 0, CT_OPT_CHOICE, AT(boot), "auto", 0, 0, boot_choices, "WORD",
-		"how the ranks find each other; auto: MPI under a launcher, else one rank alone" },
+		"how the ranks find each other; env: by RANK, WORLD_SIZE, MASTER_ADDR as torchrun sets them; auto: "
+		"MPI or env as the launcher is, else one rank alone" },
 	{ "threads", 't', CT_OPT_INT, AT(threads), "1", 1, 256, NULL, "N",
 		"ranks as threads of this one process, without a launcher" },
 	{ "module-dir", 0, CT_OPT_TEXT, AT(module_dir), PKGLIBDIR, 0, 0, NULL, "DIR",
@@ -259,6 +260,20 @@ static int run_single(struct start *start, const struct ct_launcher *launcher)
 	return finish(start);
 }
 
+/* Processes that a launcher without an exchange has started, as torchrun. */
+static int run_env(struct start *start)
+{
+	const struct ct_boot *boot = NULL;
+	ct_status status = ct_env_boot_new(start->settings->timeout, &boot);
+
+	if (status != CT_OK)
+		return fail_start(start, CT_EXIT_ENVIRONMENT);
+	status = run_rank(boot, start);
+	if (status != CT_PEER && status != CT_TIMEOUT) /* else a thread may still look at it */
+		ct_env_boot_free(boot);
+	return finish(start);
+}
+
 static ct_status check_settings(const struct ct_job_settings *s, const struct ct_launcher *launcher)
 {
 	if (s->threads > 1 && launcher->size > 1)
@@ -319,9 +334,14 @@ static ct_status open_transports(struct start *start)
 static int run_ranks(struct start *start, const struct ct_launcher *launcher, bool mpi)
 {
 	int boot = start->settings->boot;
+	bool torchrun = launcher->name != NULL && strcmp(launcher->name, "torchrun") == 0;
 
 	if (start->settings->threads > 1)
 		return run_threads(start);
+	if (boot == BOOT_ENV || (boot == BOOT_AUTO && torchrun && launcher->size > 1))
+		return run_env(start);
+	if (torchrun && launcher->size == 1 && boot == BOOT_AUTO && !mpi)
+		return run_single(start, launcher);
 	if (boot == BOOT_MPI || (boot == BOOT_AUTO && (launcher->name != NULL || mpi)))
 		return run_mpi(start, launcher);
 	return run_single(start, launcher);

@@ -22,7 +22,7 @@ extern "C" {
 #define CT_API __attribute__((visibility("default")))
 
 /* Grows when a function or a struct field is added; never shrinks within one major version. */
-#define CT_API_VERSION 1
+#define CT_API_VERSION 2
 
 /* One table: the enum, ct_status_text() and the manual's section are made from it. */
 #define CT_STATUS_LIST(X)                                                                          \
@@ -176,6 +176,148 @@ CT_API ct_status ct_report_point(const ct_report *report, size_t i, struct ct_po
 
 /* Frees REPORT; NULL is accepted. */
 CT_API void ct_report_free(ct_report *report);
+
+/* ---- collectives that choose by what was measured ------------------------------------------- */
+
+typedef struct ct_comm ct_comm;
+typedef struct ct_request ct_request;
+
+struct ct_comm_attr {
+	size_t size;                /* set by ct_comm_attr_init() */
+	const struct ct_boot *boot; /* borrowed until ct_comm_close(); NULL = one rank alone */
+	/* In order of preference. "native" is the library's own; "mpi" needs MPI to be initialised in
+	 * this process with the same ranks. NULL = "native". */
+	const char *backends;
+	const char *net;        /* transport of backend native: "auto", "shm", "tcp", "verbs", … */
+	const char *rules;      /* path of a rules file (docs/formats.md); NULL = none */
+	const char *module_dir; /* absolute folder of the modules mpi and verbs; NULL = as installed */
+	/* Of each operation, from when it is first waited for, and of opening; 0 = 60 s. A blocked
+	 * call of another library (backend mpi) cannot be left. */
+	uint64_t deadline_ns;
+	/* Called on rank 0 with one line when something is not as asked for and the job goes on
+	 * without it; NULL = silence. ct_comm_info has the first such line on every rank. */
+	void (*log)(void *arg, const char *line);
+	void *arg;
+	int32_t deterministic; /* 1 = reductions in rank order: ((x0 op x1) op x2) …, see ct_start() */
+	int32_t strict;        /* 1 = a rules file that cannot be used makes ct_comm_open() fail */
+};
+
+static inline struct ct_comm_attr ct_comm_attr_init(const struct ct_boot *boot)
+{
+	struct ct_comm_attr attr = { sizeof(attr), boot, NULL, "auto", NULL, NULL, 0, NULL, NULL, 0, 0 };
+	return attr;
+}
+
+/*
+ * Opens a communicator on every rank (collective), freed with ct_comm_close(). The rules file must
+ * be the same on every rank, and made for this machine, this number of nodes and of ranks on each:
+ * else all ranks go on without rules and the line names the rank and the reason. Errors: CT_INVALID
+ * (attr; rules, if strict), CT_UNSUPPORTED, CT_NOMEM, CT_IO, CT_PEER, CT_TIMEOUT. One thread at a
+ * time per communicator.
+ */
+CT_API ct_status ct_comm_open(const struct ct_comm_attr *attr, ct_comm **comm);
+
+/* Closes COMM (collective), unless it has failed before; NULL is accepted. What was started and is not
+ * complete is given up. */
+CT_API void ct_comm_close(ct_comm *comm);
+
+enum { CT_SEND = 64, CT_RECV = 65 };
+
+/*
+ * One operation. COUNT is nccl-tests' count column: elements of the whole vector for all-reduce and
+ * broadcast, of one rank's block for all-gather, reduce-scatter and all-to-all, of the message for send
+ * and receive. The buffers are host memory and hold COUNT or nranks * COUNT elements, as in MPI.
+ * In place (on all ranks or on none): all-reduce with SEND == RECV, all-gather with SEND at RECV's
+ * own block, reduce-scatter with RECV at SEND's own block. Broadcast has RECV only. All other
+ * overlaps are refused.
+ */
+struct ct_call {
+	size_t size;      /* set by ct_call_init() */
+	const void *send; /* NULL for broadcast, barrier, receive */
+	void *recv;       /* NULL for barrier, send */
+	uint64_t count;
+	int32_t coll;     /* CT_ALLREDUCE … CT_BARRIER, CT_SEND or CT_RECV */
+	int32_t type, op; /* ct_type, ct_op */
+	uint32_t peer;    /* root of broadcast; the other rank of send and receive */
+};
+
+static inline struct ct_call ct_call_init(int32_t coll, const void *send, void *recv, uint64_t count,
+	ct_type type)
+{
+	struct ct_call call = { sizeof(call), send, recv, count, coll, (int32_t)type, CT_SUM, 0 };
+	return call;
+}
+
+/*
+ * Starts CALL; *REQUEST belongs to the library and ends with the ct_test() or ct_wait() that does not
+ * return CT_BUSY. Collectives run one after another, in the order in which they were started, which
+ * must be the same on every rank; messages between two ranks in one direction arrive in the order of
+ * the calls, beside the collectives. Nothing moves but inside ct_test(), ct_wait() and the blocking
+ * calls. Which backend, algorithm and setting runs is the same on every rank: the rule for the size,
+ * of the first backend that has one; else the first backend's own choice. Deterministic: only
+ * algorithms of native that reduce in rank order, so that the result has the same bits with any
+ * transport, rules and timing.
+ * Errors: CT_INVALID (CALL), CT_UNSUPPORTED, CT_NOMEM; CT_PEER, CT_TIMEOUT of an earlier operation:
+ * then the communicator is of no use any more. The buffers stay the library's until the request has
+ * ended, after an error until ct_comm_close().
+ */
+CT_API ct_status ct_start(ct_comm *comm, const struct ct_call *call, ct_request **request);
+
+/* Moves everything on that was started. CT_BUSY, or REQUEST's end: CT_OK, CT_PEER, CT_TIMEOUT. Never
+ * waits (but for backend mpi, whose calls block). NULL is CT_INVALID. */
+CT_API ct_status ct_test(ct_request *request);
+
+/* The same until REQUEST has ended or its deadline has passed. */
+CT_API ct_status ct_wait(ct_request *request);
+
+/* The same as ct_start() and ct_wait() in one. Errors as there. */
+CT_API ct_status ct_allreduce(ct_comm *comm, const void *send, void *recv, uint64_t count,
+	ct_type type, ct_op op);
+CT_API ct_status ct_alltoall(ct_comm *comm, const void *send, void *recv, uint64_t count,
+	ct_type type);
+CT_API ct_status ct_allgather(ct_comm *comm, const void *send, void *recv, uint64_t count,
+	ct_type type);
+CT_API ct_status ct_reduce_scatter(ct_comm *comm, const void *send, void *recv, uint64_t count,
+	ct_type type, ct_op op);
+CT_API ct_status ct_broadcast(ct_comm *comm, void *data, uint64_t count, ct_type type, uint32_t root);
+CT_API ct_status ct_barrier(ct_comm *comm);
+CT_API ct_status ct_send(ct_comm *comm, const void *data, uint64_t count, ct_type type, uint32_t peer);
+CT_API ct_status ct_recv(ct_comm *comm, void *data, uint64_t count, ct_type type, uint32_t peer);
+
+struct ct_comm_info {
+	size_t size;
+	uint32_t rank, nranks;
+	uint64_t rules;       /* rules in use; 0 = every choice is a default */
+	uint64_t rules_left;  /* rules of these backends that cannot be used here */
+	uint64_t prepared, reused; /* operations set up, and those that found theirs set up */
+	const char *hash;     /* "sha256:…" of the rules file in use, or "" */
+	const char *path;     /* how the bytes of backend native move; valid until close */
+	const char *note;     /* what is not as asked for, one line, or "" */
+};
+
+/* Tells about COMM; INFO->size is set by the caller, texts live until ct_comm_close(). CT_INVALID. */
+CT_API ct_status ct_comm_about(const ct_comm *comm, struct ct_comm_info *info);
+
+/* Writes what would run CALL ("native/shm ring segment=65536, rule 3") to OUT, cut to ROOM bytes. The
+ * same on every rank. CT_INVALID. */
+CT_API ct_status ct_comm_choice(const ct_comm *comm, const struct ct_call *call, char *out,
+	size_t room);
+
+/* ---- ranks that torchrun or a like launcher has started --------------------------------------- */
+
+/*
+ * A bootstrap from the environment: RANK, WORLD_SIZE, MASTER_ADDR, COLLTUNE_BOOT_PORT (default:
+ * MASTER_PORT + 1, since torchrun's own store has MASTER_PORT) and COLLTUNE_JOB_TOKEN (16 to 255
+ * characters, the same on every rank, made anew for each job; without it nothing is opened). Rank 0
+ * listens on MASTER_ADDR alone until all ranks have come; each side proves that it knows the token
+ * (HMAC-SHA256 over numbers of both), which itself is never sent. What follows is neither encrypted nor
+ * signed. TIMEOUT_NS bounds the meeting and each exchange; 0 = 60 s. Freed with ct_env_boot_free()
+ * after all that uses it. Errors: CT_INVALID names the variable, CT_IO, CT_PEER, CT_TIMEOUT, CT_NOMEM.
+ */
+CT_API ct_status ct_env_boot_new(uint64_t timeout_ns, const struct ct_boot **boot);
+
+/* NULL is accepted. */
+CT_API void ct_env_boot_free(const struct ct_boot *boot);
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,7 @@ include tests/unit/topo.mk
 include tests/unit/rules.mk
 include tests/unit/accept.mk
 include tests/unit/api.mk
+include docs/examples/local.mk
 include tests/unit/bench.mk
 include tests/unit/mpi.mk
 include tests/fake/local.mk

@@ -58,13 +58,14 @@ void ct_pair_close(const struct ct_boot *boot);
 /* ---- the launcher, as its environment variables tell --------------------------------------- */
 
 struct ct_launcher {
-	const char *name;    /* "Open MPI", "PMIx", "Slurm", "Hydra/PMI", or NULL when started by hand */
+	/* "Open MPI", "PMIx", "Slurm", "Hydra/PMI", "torchrun", or NULL when started by hand */
+	const char *name;
 	const char *source;  /* the variable that told the size */
 	uint32_t size, rank; /* 1, 0 when there is none */
 	uint32_t local_rank;
 };
 
-/* Reads OMPI_COMM_WORLD_*, PMIX_*, PMI_*, SLURM_* through GET (secure_getenv in the command, a
+/* Reads OMPI_COMM_WORLD_*, PMIX_*, PMI_*, SLURM_*, then RANK and WORLD_SIZE through GET (secure_getenv in the command, a
  * made-up table in tests). Malformed numbers count as absent. */
 struct ct_launcher ct_launcher_detect(const char *(*get)(void *arg, const char *name), void *arg);
 

@@ -14,6 +14,7 @@ static const struct known launchers[] = {
 		"OMPI_COMM_WORLD_LOCAL_RANK" },
 	{ "Hydra/PMI", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID" },
 	{ "PMIx", "PMIX_SIZE", "PMIX_RANK", "PMIX_LOCAL_RANK" },
+	{ "torchrun", "WORLD_SIZE", "RANK", "LOCAL_RANK" },
 	{ "Slurm", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID" },
 };
 

@@ -39,7 +39,7 @@ bench 2 'option --net- fits several options' allreduce --net-=x
 bench 2 'option --stats takes no value' allreduce --stats=1
 bench 2 'option -b needs a value' allreduce -b
 bench 2 'option --pairs needs a value' p2p --pairs
-bench 2 '--boot: unknown choice "slurm"; known: auto, mpi, single' allreduce --boot slurm
+bench 2 '--boot: unknown choice "slurm"; known: auto, mpi, single, env' allreduce --boot slurm
 bad 2 'colltune bench: unknown environment variable COLLTUNE_MIN_BYTE; did you mean COLLTUNE_MIN_BYTES\?' \
 	env COLLTUNE_MIN_BYTE=8 "$COLLTUNE" bench allreduce
 bad 2 'colltune bench: COLLTUNE_MIN_BYTES: "x" is no size .*' \

@@ -7,17 +7,20 @@ tests_unit_test_mpi_rules_SOURCES = tests/unit/test_mpi_rules.c \
 	lib/coll/mpi_rules.c lib/coll/mpi_rules.h
 
 mpirun_tests += tests/mpirun/mpi_boot.t tests/mpirun/mpi_pingpong.t tests/mpirun/mpi_row.t \
-	tests/mpirun/export_run.t
+	tests/mpirun/comm.t tests/mpirun/export_run.t
 
 # whichalgo.c is compiled by the test that preloads it.
 EXTRA_DIST += tests/mpirun/whichalgo.c scripts/agree-mpi scripts/bench-peers \
 	scripts/peers.py
 
 if WITH_MPI
-check_PROGRAMS += tests/mpirun/mpi_boot tests/mpirun/mpi_row tests/mpirun/pingpong \
+check_PROGRAMS += tests/mpirun/comm tests/mpirun/mpi_boot tests/mpirun/mpi_row tests/mpirun/pingpong \
 	tests/mpirun/rules_run
 
 # Linked as a program of a user would be.
+tests_mpirun_comm_SOURCES = tests/mpirun/comm.c $(keep_open)
+tests_mpirun_comm_CPPFLAGS = $(AM_CPPFLAGS) $(MPI_CFLAGS)
+tests_mpirun_comm_LDADD = libcolltune-mpi.la libcolltune.la $(MPI_LIBS)
 tests_mpirun_mpi_boot_SOURCES = tests/mpirun/mpi_boot.c $(keep_open)
 tests_mpirun_mpi_boot_CPPFLAGS = $(AM_CPPFLAGS) $(MPI_CFLAGS)
 tests_mpirun_mpi_boot_LDADD = libcolltune-mpi.la libcolltune.la $(MPI_LIBS)

@@ -39,6 +39,13 @@ static void detects(void **state)
 		{ "Slurm", 16, 9, 1, { "SLURM_STEP_NUM_TASKS=16", "SLURM_PROCID=9",
 			"SLURM_LOCALID=1",
 			"PMIX_RANK=9", NULL } },
+		{ "torchrun", 4, 2, 0, { "WORLD_SIZE=4", "RANK=2", "LOCAL_RANK=0", NULL } },
+		/* torchrun was started by srun, not the other way round; mpirun takes the variables along */
+		{ "torchrun", 4, 2, 2, { "WORLD_SIZE=4", "RANK=2", "LOCAL_RANK=2",
+			"SLURM_STEP_NUM_TASKS=1", NULL } },
+		{ "Open MPI", 2, 1, 0, { "WORLD_SIZE=4", "RANK=2", "OMPI_COMM_WORLD_SIZE=2",
+			"OMPI_COMM_WORLD_RANK=1", NULL } },
+		{ NULL, 1, 0, 0, { "WORLD_SIZE=4", "RANK=4", NULL } },
 		/* malformed, impossible or half of it: as if it were not there */
 		{ NULL, 1, 0, 0, { "OMPI_COMM_WORLD_SIZE=four", "OMPI_COMM_WORLD_RANK=3", NULL } },
 		{ NULL, 1, 0, 0, { "OMPI_COMM_WORLD_SIZE=4", "OMPI_COMM_WORLD_RANK=4", NULL } },
