@@ -11,13 +11,14 @@
 #include "job.h"
 #include "machines.h"
 #include "pretend.h"
+#include "profile.h"
 #include "topo/topo.h"
 
 struct accept_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
-	uint64_t budget, max_bytes;
+	uint64_t budget, soak, max_bytes;
 	int64_t rounds;
-	char *stages, *json, *pretend;
+	char *stages, *json, *pretend, *profile, *profile_dir, *calibrate;
 	bool no_algorithms;
 };
 
@@ -26,7 +27,10 @@ static const struct ct_option own_options[] = {
 	{ "budget", 0, CT_OPT_TIME, AT(budget), "60s", 1e9, 8.64e13, NULL, "TIME",
 		"most time for all stages together" },
 	{ "stages", 0, CT_OPT_TEXT, AT(stages), NULL, 0, 0, NULL, "LIST",
-		"some of environment,map,pairs,collectives; the verdict always follows" },
+		"some of environment,map,internal,pairs,rails,collectives,ladder,congestion,soak; the verdict "
+		"always follows" },
+	{ "soak", 0, CT_OPT_TIME, AT(soak), "0s", 0, 2.6e15, NULL, "TIME",
+		"then repeat two measurements for so long, to see drift and flapping" },
 	{ "max-bytes", 'e', CT_OPT_SIZE, AT(max_bytes), "4M", 4096, 1.1e12, NULL, "SIZE",
 		"largest message" },
 	{ "rounds", 0, CT_OPT_INT, AT(rounds), "8", 1, 1000, NULL, "N",
@@ -34,6 +38,12 @@ static const struct ct_option own_options[] = {
 	{ "no-algorithms", 0, CT_OPT_FLAG, AT(no_algorithms), NULL, 0, 0, NULL, NULL,
 		"compare backends only, not their algorithms" },
 	{ "json", 0, CT_OPT_TEXT, AT(json), NULL, 0, 0, NULL, "FILE", "the verdict as JSON" },
+	{ "profile", 0, CT_OPT_TEXT, AT(profile), NULL, 0, 0, NULL, "NAME|FILE",
+		"what this type of cluster should reach: a name, or a YAML file" },
+	{ "profile-dir", 0, CT_OPT_TEXT, AT(profile_dir), NULL, 0, 0, NULL, "DIR",
+		"where profiles are looked for by name, in place of the installed ones" },
+	{ "calibrate", 0, CT_OPT_TEXT, AT(calibrate), NULL, 0, 0, NULL, "FILE",
+		"write a profile from what this cluster, known to be good, reaches" },
 	{ "pretend", 0, CT_OPT_TEXT, AT(pretend), NULL, 0, 0, NULL, "FILE",
 		"judge the made-up cluster that FILE describes; nothing is measured" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -47,7 +57,7 @@ const struct ct_option *const ct_accept_options[] = { ct_net_options, ct_rank_op
 static const struct ct_cli cli = {
 	.command = "accept",
 	.text = "Measure this machine or cluster in stages (environment, node map, pairs of ranks, "
-		"collectives), judge each figure against what is possible here, and advise: mpirun -n 4 "
+		"collectives, ladder, congestion, soak), judge each figure against what is possible here, and advise: mpirun -n 4 "
 		"colltune accept. Exit status: 0 pass, 1 fail, 5 inconclusive.",
 	.lists = ct_accept_options,
 };
@@ -59,6 +69,7 @@ struct run {
 	struct ct_candidate *candidates;
 	size_t ncandidates;
 	uint32_t stages;
+	struct ct_profile profile;
 	struct ct_result *earlier; /* --resume: the points of rank 0's store, on every rank */
 	size_t nearlier;
 };
@@ -233,6 +244,7 @@ static ct_status accept_all(struct run *run, struct ct_accept_report **report)
 	const struct accept_settings *s = run->settings;
 	struct ct_accept_plan plan = {
 		.budget_ns = s->budget,
+		.soak_ns = s->soak,
 		.candidates = run->candidates,
 		.ncandidates = run->ncandidates,
 		.algorithms = !s->no_algorithms,
@@ -246,45 +258,69 @@ static ct_status accept_all(struct run *run, struct ct_accept_report **report)
 		.on_line = on_line,
 		.on_result = on_result,
 		.stored = run->nearlier > 0 ? stored : NULL,
+		.profile = s->profile != NULL ? &run->profile : NULL,
 		.arg = run,
 	};
+	char now[21];
 
+	ct_clock_utc(now);
+	memcpy(plan.today, now, 10);
 	return ct_accept_run(run->rank->session, &plan, report);
+}
+
+/* What rank 0 leaves: files, and the table. */
+static ct_status tell(const struct run *run, const struct ct_accept_report *report)
+{
+	ct_status status = save_verdict(run, report);
+
+	if (status == CT_OK)
+		status = show(run, report);
+	if (status == CT_OK && run->settings->calibrate != NULL)
+		status = ct_profile_write(report, run->settings->calibrate);
+	return status;
+}
+
+/* Collective: everything before the first measurement. */
+static ct_status prepare(struct run *run)
+{
+	struct ct_rank *rank = run->rank;
+	ct_status status = CT_OK;
+
+	if (run->settings->stages != NULL)
+		status = ct_stages_parse(run->settings->stages, &run->stages);
+	status = ct_session_agree(rank->session, status);
+	if (status == CT_OK && run->settings->profile != NULL)
+		status = ct_profile_load(rank, run->settings->profile, run->settings->profile_dir != NULL ?
+			run->settings->profile_dir : PKGDATADIR "/profiles", &run->profile);
+	if (status == CT_OK)
+		status = choose_candidates(run);
+	if (status == CT_OK)
+		status = open_outputs(run);
+	return status == CT_OK ? share_earlier(run) : status;
 }
 
 static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 {
 	struct run run = { .rank = rank, .settings = arg };
 	struct ct_accept_report *report = NULL;
-	ct_status status = ct_job_alike(rank, ct_accept_options, arg, NULL), shown;
+	ct_status status = ct_job_alike(rank, ct_accept_options, arg, NULL), told = CT_OK;
 
-	if (status == CT_OK) {
-		if (run.settings->stages != NULL)
-			status = ct_stages_parse(run.settings->stages, &run.stages);
-		status = ct_session_agree(rank->session, status);
-	}
 	if (status == CT_OK)
-		status = choose_candidates(&run);
-	if (status == CT_OK)
-		status = open_outputs(&run);
-	if (status == CT_OK)
-		status = share_earlier(&run);
+		status = prepare(&run);
 	if (status == CT_OK)
 		status = accept_all(&run, &report);
 	if (report != NULL) {
 		*exit_code = ct_accept_exit(report->verdict);
-		if (rank->world.rank == 0) {
-			shown = save_verdict(&run, report);
-			if (shown == CT_OK)
-				shown = show(&run, report);
-			if (status == CT_OK)
-				status = shown;
-		}
+		if (rank->world.rank == 0)
+			told = tell(&run, report);
+		if (status == CT_OK)
+			status = told;
 	}
 	for (size_t i = 0; i < run.nearlier; i++)
 		ct_result_clear(&run.earlier[i]);
 	ct_free(run.earlier);
 	ct_accept_free(report);
+	ct_profile_free(&run.profile);
 	ct_machine_free(run.machine);
 	ct_free(run.candidates);
 	return status;

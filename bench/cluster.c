@@ -2,18 +2,15 @@
 /* Cluster files through libcyaml. */
 #include "cluster.h"
 
-#include <cyaml/cyaml.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "yaml.h"
 
 #define SCHEMA "colltune-cluster/1"
 
-enum { FILE_MOST = 4 << 20, NAME_MOST = CT_FABRIC_NAME - 1, ROWS_MOST = 1 << 17 };
+enum { NAME_MOST = CT_FABRIC_NAME - 1, ROWS_MOST = 1 << 17 };
 
 /* As written. */
 struct uplink {
@@ -80,31 +77,6 @@ static const cyaml_schema_field_t cluster_fields[] = {
 static const cyaml_schema_value_t cluster_row = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct cluster, cluster_fields),
 };
-
-/* ---- libcyaml's words ------------------------------------------------------------------------ */
-
-struct said {
-	char what[200]; /* its first complaint */
-	unsigned long line;
-};
-
-static void hear(cyaml_log_t level, void *ctx, const char *format, va_list args)
-{
-	struct said *said = ctx;
-	char text[200];
-	const char *line;
-
-	if (level < CYAML_LOG_ERROR)
-		return;
-	vsnprintf(text, sizeof(text), format, args);
-	text[strcspn(text, "\n")] = '\0';
-	line = strstr(text, "line: ");
-	if (line != NULL && said->line == 0)
-		said->line = strtoul(line + strlen("line: "), NULL, 10);
-	if (said->what[0] == '\0' && strstr(text, "Backtrace") == NULL)
-		snprintf(said->what, sizeof(said->what), "%s",
-			strncmp(text, "Load: ", 6) == 0 ? text + 6 : text);
-}
 
 /* ---- names with numbers ---------------------------------------------------------------------- */
 
@@ -250,59 +222,17 @@ static ct_status fill(const struct cluster *c, struct ct_fabric_plan *plan)
 	return status;
 }
 
-/* ---- the file -------------------------------------------------------------------------------- */
-
-static ct_status read_file(const char *path, char **text, size_t *bytes)
-{
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	ct_status status = CT_OK;
-	struct stat st;
-	ssize_t got;
-
-	if (fd < 0)
-		return ct_fail(CT_IO, "%s: %s", path, strerror(errno));
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MOST) {
-		close(fd);
-		return ct_fail(CT_IO, "%s: not a regular file of at most %d bytes", path, FILE_MOST);
-	}
-	*text = ct_alloc((size_t)st.st_size + 1, 1);
-	*bytes = 0;
-	while (*text != NULL && *bytes < (size_t)st.st_size) {
-		got = read(fd, *text + *bytes, (size_t)st.st_size - *bytes);
-		if (got <= 0)
-			break;
-		*bytes += (size_t)got;
-	}
-	close(fd);
-	if (*text == NULL)
-		status = CT_NOMEM;
-	return status;
-}
-
 ct_status ct_cluster_load(const char *path, struct ct_fabric_plan *plan)
 {
-	struct said said = { .line = 0 };
-	const cyaml_config_t config = { .log_fn = hear, .log_ctx = &said, .mem_fn = cyaml_mem,
-		.log_level = CYAML_LOG_ERROR, .flags = CYAML_CFG_NO_ALIAS };
 	struct ct_fabric_plan made = { .nleaves = 0 };
 	struct cluster *cluster = NULL;
-	char *text = NULL, why[400];
-	size_t bytes = 0;
-	cyaml_err_t error;
-	ct_status status = read_file(path, &text, &bytes);
+	char why[400];
+	ct_status status = ct_yaml_load(path, &cluster_row, (cyaml_data_t **)&cluster);
 
 	if (status != CT_OK)
 		return status;
-	error = cyaml_load_data((const uint8_t *)text, bytes, &config, &cluster_row,
-		(cyaml_data_t **)&cluster, NULL);
-	ct_free(text);
-	if (error == CYAML_ERR_OOM)
-		return ct_fail(CT_NOMEM, "%s: no memory to read it", path);
-	if (error != CYAML_OK)
-		return ct_fail(CT_INVALID, "%s:%lu: %s", path, said.line > 0 ? said.line : 1,
-			said.what[0] != '\0' ? said.what : cyaml_strerror(error));
 	status = fill(cluster, &made);
-	cyaml_free(&config, &cluster_row, cluster, 0);
+	ct_yaml_free(&cluster_row, cluster);
 	if (status == CT_OK) {
 		*plan = made;
 		return CT_OK;

@@ -9,7 +9,7 @@ colltune_SOURCES += bench/xml.h bench/xml.c bench/child.h bench/child.c bench/pi
 	bench/node_boxes.h bench/node_boxes.c bench/draw.c bench/node_dot.c
 # The fabric: the InfiniBand reader needs libibnetdisc.
 colltune_SOURCES += bench/fabric.h bench/fabric.c bench/fabric_cells.h bench/fabric_cells.c \
-	bench/fabric_draw.c bench/cluster.h bench/cluster.c
+	bench/fabric_draw.c bench/cluster.h bench/cluster.c bench/yaml.h bench/yaml.c
 if WITH_IBNETDISC
 colltune_SOURCES += bench/fabric_ib.c
 else
@@ -35,3 +35,6 @@ else
 colltune_SOURCES += bench/dcb_none.c
 endif
 EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c
+colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c
+# What a type of cluster should reach.
+colltune_SOURCES += bench/profile.h bench/profile.c

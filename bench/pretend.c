@@ -60,13 +60,13 @@ static void print_head(const char *file, const struct ct_pretend *p)
 
 static void print_pairs(const struct ct_fleet *f, const struct ct_isolation *o)
 {
-	char text[160];
+	char text[CT_BLAME_TEXT];
 
-	printf("pairs: %u rounds (a full matrix has %u), %llu times, spread of one %.1f %%, false alarm in at "
-		"most %.1f %% of clean clusters\n", o->rounds, f->nodes - 1 + f->nodes % 2,
+	printf("pairs: %u rounds, %u of them to confirm (a full matrix has %u), %llu times, spread of one "
+		"%.1f %%, false alarm in at most %.1f %% of clean clusters\n", o->rounds, o->again, f->nodes - 1 + f->nodes % 2,
 		(unsigned long long)o->probes, o->spread * 100, o->alarm * 100);
 	for (size_t i = 0; i < o->n; i++)
-		printf("%4zu. %s\n", i + 1, ct_blame_text(&o->list[i], text));
+		printf("%4zu. %s\n", i + 1, ct_blame_text(f, &o->list[i], text));
 }
 
 static ct_status write_json(const char *path, const struct ct_fleet *f, const struct ct_isolation *o)

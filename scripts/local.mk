@@ -30,3 +30,6 @@ EXTRA_DIST += scripts/capture $(check_tests) \
 bench-peers: all
 	COLLTUNE='$(abs_builddir)/colltune' COLLTUNE_MODULE_DIR='$(abs_builddir)/.libs' \
 		$(srcdir)/scripts/bench-peers
+# Where accept runs.
+EXTRA_DIST += scripts/mpirun-accept scripts/slurm/accept.sbatch scripts/slurm/health-check \
+	scripts/kubernetes/Containerfile scripts/kubernetes/mpijob.yaml scripts/reframe/colltune_accept.py

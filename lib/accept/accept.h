@@ -16,12 +16,20 @@
 #include "model/model.h"
 #include "topo/topo.h"
 
+#include "isolate.h"
+#include "profile.h"
+
 /* Stages in their order; the last one, the verdict, always runs. */
 #define CT_STAGE_LIST(X)                                                                           \
 	X(CT_STAGE_ENVIRONMENT, "environment")                                                     \
 	X(CT_STAGE_MAP, "map")                                                                     \
+	X(CT_STAGE_INTERNAL, "internal")                                                           \
 	X(CT_STAGE_PAIRS, "pairs")                                                                 \
-	X(CT_STAGE_COLLECTIVES, "collectives")
+	X(CT_STAGE_RAILS, "rails")                                                                 \
+	X(CT_STAGE_COLLECTIVES, "collectives")                                                     \
+	X(CT_STAGE_LADDER, "ladder")                                                               \
+	X(CT_STAGE_CONGESTION, "congestion")                                                       \
+	X(CT_STAGE_SOAK, "soak")
 #define CT_STAGE_ENUM(name, text) name,
 enum ct_stage { CT_STAGE_LIST(CT_STAGE_ENUM) CT_NSTAGES };
 #undef CT_STAGE_ENUM
@@ -32,7 +40,8 @@ const char *ct_stage_name(enum ct_stage stage);
 ct_status ct_stages_parse(const char *text, uint32_t *mask);
 
 struct ct_accept_plan {
-	uint64_t budget_ns;		       /* of all stages together; 0 = 60 s */
+	uint64_t budget_ns;		       /* of all stages but soak together; 0 = 60 s */
+	uint64_t soak_ns;		       /* of the soak; 0 = none */
 	const struct ct_candidate *candidates; /* NULL: all that can run here */
 	size_t ncandidates;
 	bool algorithms;    /* compare the algorithms of allreduce and alltoall too */
@@ -48,6 +57,8 @@ struct ct_accept_plan {
 		double forced_share;	 /* forced context switches per rank and sample; more: other
 					    work is in the median, nothing is judged; 0 = 0.5 */
 	} bands;
+	const struct ct_profile *profile;	/* borrowed until the report is freed; may be NULL */
+	char today[11];				/* for its waivers, "2026-11-22" */
 	const struct ct_module *const *modules; /* what the session was opened with; may be NULL */
 	const struct ct_net_settings *net_settings;
 	/* Of this rank's host. Rank 0's is drawn (NULL: the map stage is skipped); one rank of each
@@ -76,6 +87,15 @@ struct ct_env_row {
 	bool differs[CT_NMUST];	 /* from the majority */
 };
 
+/* A fact or setting that is not the same on all hosts: by path and value. */
+struct ct_env_difference {
+	char path[160];		 /* "/settings/governor" */
+	char usual[192], value[192];
+	char host[CT_HOST_NAME]; /* the first that has VALUE */
+	uint32_t hosts;		 /* how many have it */
+	bool setting;		 /* else a fact of the hardware */
+};
+
 /* One figure: a candidate at one size over all rounds, or one pair. */
 struct ct_figure {
 	/* measured */
@@ -83,6 +103,7 @@ struct ct_figure {
 	uint64_t bytes;
 	struct ct_candidate candidate;
 	uint32_t a, b;	  /* one pair alone: its ranks; both 0 = all ranks, or all pairs at once */
+	char scope[16];	  /* "" = all ranks; "within hosts", "rail 3", "one pair", "all at once" */
 	uint32_t pairs;	  /* active at once; 0 = a collective */
 	double *round_ns; /* median of each round; owned */
 	uint32_t rounds, room;
@@ -99,7 +120,23 @@ struct ct_figure {
 	double busbw_Bps;		     /* at the median; 0 = judged by its time */
 	double efficiency, low, high;	     /* 0 = no expectation */
 	enum ct_verdict verdict;
-	char note[96]; /* why this verdict */
+	bool waived;	/* by the profile: does not count against the whole */
+	char note[240]; /* why this verdict */
+};
+
+/* A series of medians over hours, and what it says. */
+struct ct_soak_verdict {
+	struct ct_ratio drift; /* time of the last third / of the first, 95 % interval */
+	double p;	       /* Mann-Whitney, last third against first */
+	uint32_t slow, flaps;  /* points above 1.3 times the median; how often it fell there and recovered */
+	bool drifts, flapping; /* p below 0.01 and more than 5 %; three times or more */
+};
+
+struct ct_soak {
+	double *at_s, *ns[2];  /* seconds since the start; allreduce, one-way messages */
+	size_t n;
+	uint32_t rounds, last; /* measured; the round of the last point */
+	struct ct_soak_verdict verdict[2];
 };
 
 struct ct_accept_report {
@@ -110,30 +147,47 @@ struct ct_accept_report {
 	uint64_t budget_ns, elapsed_ns, seed;
 	struct ct_env_row *env; /* one per host */
 	size_t nenv;
+	struct ct_env_difference *differences; /* rank 0's only */
+	size_t ndifferences;
+	uint32_t nsettings, nfacts, ncompared; /* how many there are; hosts compared */
 	char **map; /* lines of the map stage */
 	size_t nmap;
 	struct ct_floors floors;
 	struct ct_figure *figures;
 	size_t nfigures, figures_room;
 	uint32_t pairs_total, pairs_met, pairs_alone; /* how many there are, met, measured alone */
+	/* Slow parts, by rounds of disjoint pairs; the same on every rank. */
+	bool isolated;
+	struct ct_fleet fleet;
+	char (*node_names)[CT_HOST_NAME]; /* of the fleet's nodes: hosts, or ranks of one host */
+	struct ct_isolation isolation;
 	uint32_t rounds;			      /* of the collectives stage */
 	uint32_t unbound_ranks, shared_ranks;
 	char net[CT_NET_TEXT], device[32];
 	uint32_t stages;	      /* that ran to their end, bit i = stage i */
 	char skipped[CT_NSTAGES][96]; /* why a stage was skipped or cut short; "" = it was not */
+	uint64_t stage_ns[CT_NSTAGES]; /* how long each took */
+	struct ct_soak soak;
+	char ladder[900]; /* where the largest unexplained loss lies, by lib/advise; "" = not measured */
+	char ladder_of[160]; /* between whom */
 	/* judged */
 	struct ct_accept_bands bands;
 	struct ct_findings findings;
+	const struct ct_profile *profile; /* borrowed; NULL = none */
+	char today[11];
+	struct ct_profile_result *against; /* one per figure of the profile */
+	size_t nagainst;
+	uint32_t nwaived;
 	uint32_t npass, nwarn, nfail, ninconclusive, nunjudged;
 	int64_t worst_pair, best_pair; /* index of figures, -1 = unknown */
-	char ladder[200];	       /* point-to-point against collective layer; "" = not known */
+	char congestion[200]; /* one pair against all at once; "" = not measured */
 	enum ct_verdict verdict;
-	char reason[200];
+	char reason[400];
 };
 
 /*
  * Collective: runs the stages within the budget and judges. *REPORT is the same on every rank up to
- * the map lines (rank 0's) and is freed with ct_accept_free(). Performance, wrong data and unequal
+ * the map lines and the differences (rank 0's) and is freed with ct_accept_free(). Performance, wrong data and unequal
  * hosts are verdicts, not errors. After CT_INTERRUPTED and CT_TIMEOUT *REPORT is set too, with what
  * was measured (interrupted = true), if there was memory; else it is NULL. Errors:
  * ct_measure_run's.
@@ -146,6 +200,9 @@ void ct_accept_free(struct ct_accept_report *report);
  * (for the advice) may be NULL. Can be called again. CT_NOMEM. */
 ct_status ct_accept_judge(struct ct_accept_report *report, const struct ct_world *world,
 			  const struct ct_facts *facts);
+
+/* Drift and flaps of N times in order, pure but for memory: CT_NOMEM. */
+ct_status ct_soak_judge(const double *ns, size_t n, struct ct_soak_verdict *out);
 
 /* Exit status of the command: pass and warn 0, fail 1, inconclusive and unjudged 5. */
 int ct_accept_exit(enum ct_verdict verdict);
@@ -162,7 +219,6 @@ json_t *ct_accept_json(const struct ct_accept_report *report);
 uint32_t ct_pair_rounds(uint32_t n);
 void ct_pair_round(uint32_t n, uint32_t round, uint32_t *partner);
 
-#include "isolate.h"
 #include "pretend.h"
 
 #endif

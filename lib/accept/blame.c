@@ -79,7 +79,9 @@ static bool end_slow(const struct judging *j, const struct ct_end *end)
 {
 	if (end->n == 0 || end->effect < j->least || end->effect < j->z * error_of(j, end->n))
 		return false;
-	return end->nagain == 0 || (end->again >= j->least && end->again >= SIGMAS * error_of(j, end->nagain));
+	if (end->nagain == 0)
+		return !j->fit->confirmed;
+	return (end->again >= j->least && end->again >= SIGMAS * error_of(j, end->nagain));
 }
 
 /* One blame over the ends that WHICH picks among node I's: mean effect, all their samples. */
@@ -161,145 +163,50 @@ static ct_status blame_nodes(struct judging *j)
 
 /* ---- leaves --------------------------------------------------------------------------------- */
 
-/* By how much a sample is slow, in powers of two of the limit: one uplink slows all its traffic alike,
- * while outliers have a size of their own. */
-enum { BINS = 4 };
-
-struct leaf {
-	uint64_t n, slow[BINS];
-	bool blamed;
-};
-
-static uint32_t leaf_id(const struct ct_fleet *f, uint32_t node, uint32_t rail)
+/* Leaf after leaf, the clearest first, since its partners look slow with it. */
+static ct_status blame_leaves(struct judging *j, const struct ct_screen *screen)
 {
-	return f->rail_leaves ? f->leaf_of[node] * f->rails + rail : f->leaf_of[node];
+	bool *taken = ct_alloc(screen->leaves, sizeof(*taken));
+	ct_status s = taken != NULL ? CT_OK : CT_NOMEM;
+	struct ct_blame blame;
+	double effect;
+
+	while (s == CT_OK && ct_screen_worst(j->fit, screen, taken, j->least, j->alarm, &blame, &effect)) {
+		taken[blame.leaf] = true;
+		s = add(j, blame, effect, error_of(j, blame.samples), blame.share / screen->leaves);
+	}
+	ct_free(taken);
+	return s;
 }
 
-static uint32_t leaf_count(const struct ct_fleet *f)
+/* ---- two nodes ------------------------------------------------------------------------------ */
+
+/* With one pair only, the ends of a way cannot be told apart; both ways can. */
+static ct_status blame_ways(struct judging *j)
 {
-	uint32_t n = 0;
+	const struct ct_fleet *f = j->fit->fleet;
+	ct_status s = CT_OK;
 
-	for (uint32_t i = 0; i < f->nodes; i++)
-		if (f->leaf_of[i] >= n)
-			n = f->leaf_of[i] + 1;
-	return f->rail_leaves ? n * f->rails : n;
-}
+	for (uint32_t r = 0; s == CT_OK && r < f->rails; r++) {
+		double median[2], error;
+		size_t n[2];
 
-/* Not explained by an end that is slow, by more than the noise: the bin, or -1. */
-static int sample_bin(const struct judging *j, const struct ct_sample *s)
-{
-	const struct ct_fit *fit = j->fit;
-	double noise = 2 * fit->sigma, limit = noise > j->least ? noise : j->least;
-	const struct ct_end *out = &fit->ends[ct_end_of(fit->fleet, s->from, s->rail, false)];
-	const struct ct_end *in = &fit->ends[ct_end_of(fit->fleet, s->to, s->rail, true)];
-	double rest = ct_fit_rest(fit, s) - (end_slow(j, out) ? out->effect : 0) -
-		(end_slow(j, in) ? in->effect : 0);
-
-	for (int bin = BINS - 1; bin >= 0; bin--)
-		if (rest > limit * (1 << bin))
-			return bin;
-	return -1;
-}
-
-/* Counts what touches each leaf that is not blamed yet and touches none that is; USUAL: the share of each
- * bin where no leaf can be at fault, at least two in a thousand. */
-static void count_leaves(const struct judging *j, struct leaf *leaves, uint32_t n, double usual[BINS])
-{
-	const struct ct_fit *fit = j->fit;
-	uint64_t within = 0, slow[BINS] = { 0 };
-
-	for (uint32_t l = 0; l < n; l++)
-		leaves[l] = (struct leaf){ .blamed = leaves[l].blamed };
-	for (size_t i = 0; i < fit->n; i++) {
-		const struct ct_sample *s = &fit->samples[i];
-		struct leaf *a = &leaves[leaf_id(fit->fleet, s->from, s->rail)];
-		struct leaf *b = &leaves[leaf_id(fit->fleet, s->to, s->rail)];
-		int bin = sample_bin(j, s);
-
-		if (!s->cross) {
-			within++;
-			slow[bin < 0 ? 0 : bin] += bin >= 0 ? 1 : 0;
-		} else if (!a->blamed && !b->blamed) {
-			a->n++;
-			b->n++;
-			a->slow[bin < 0 ? 0 : bin] += bin >= 0 ? 1 : 0;
-			b->slow[bin < 0 ? 0 : bin] += bin >= 0 ? 1 : 0;
+		for (uint32_t from = 0; from < 2; from++) {
+			n[from] = 0;
+			for (size_t i = 0; i < j->fit->n; i++)
+				if (j->fit->samples[i].rail == r && j->fit->samples[i].from == from)
+					j->fit->scratch[n[from]++] = ct_fit_rest(j->fit, &j->fit->samples[i]);
+			median[from] = ct_fit_median(j->fit->scratch, n[from]);
 		}
+		if (n[0] == 0 || n[1] == 0)
+			continue;
+		error = hypot(error_of(j, (double)n[0]), error_of(j, (double)n[1]));
+		if (fabs(median[0] - median[1]) < j->least || fabs(median[0] - median[1]) < j->z * error)
+			continue;
+		s = add(j, (struct ct_blame){ .kind = CT_BLAME_WAY, .node = median[0] > median[1] ? 0 : 1,
+			.rail = r, .share = 1, .samples = (uint32_t)(n[0] + n[1]), .confirmed = true },
+			fabs(median[0] - median[1]), error, 0.5 / f->rails);
 	}
-	for (int k = 0; k < BINS; k++) {
-		usual[k] = within > 0 ? (double)(slow[k] + 1) / (double)(within + 1) : 0.01;
-		if (usual[k] < 0.002)
-			usual[k] = 0.002;
-	}
-}
-
-/* The leaf and the pair of neighbouring bins, BIN and the next, that are furthest above the usual (one
- * cause may fall to both sides of a border); the score is 0 when none is above it. */
-static double worst_leaf(const struct leaf *leaves, uint32_t n, const double usual[BINS], uint32_t *leaf,
-	int *bin)
-{
-	double best = 0;
-
-	for (uint32_t l = 0; l < n; l++) {
-		for (int k = 0; k < BINS && !leaves[l].blamed; k++) {
-			int next = k + 1 < BINS ? k + 1 : k;
-			double share = usual[k] + (next > k ? usual[next] : 0);
-			double slow = (double)(leaves[l].slow[k] + (next > k ? leaves[l].slow[next] : 0));
-			double mean = share * (double)leaves[l].n;
-			double score = (slow - mean - 1) / sqrt(mean * (1 - share) + 1);
-
-			if (score > best) {
-				best = score;
-				*leaf = l;
-				*bin = k;
-			}
-		}
-	}
-	return best;
-}
-
-/* The median slowdown of what is in BIN and the next of leaf L, *COUNT of them. */
-static double leaf_effect(const struct judging *j, uint32_t l, int bin, size_t *count)
-{
-	const struct ct_fit *fit = j->fit;
-	size_t n = 0;
-
-	for (size_t i = 0; i < fit->n; i++) {
-		const struct ct_sample *s = &fit->samples[i];
-
-		if (s->cross && (leaf_id(fit->fleet, s->from, s->rail) == l ||
-			leaf_id(fit->fleet, s->to, s->rail) == l) && sample_bin(j, s) >= 0 &&
-			(sample_bin(j, s) == bin || sample_bin(j, s) == bin + 1))
-			fit->scratch[n++] = ct_fit_rest(fit, s);
-	}
-	*count = n;
-	return ct_fit_median(fit->scratch, n);
-}
-
-/* Leaf after leaf, the one with the most slow traffic first, since its partners look slow with it. */
-static ct_status blame_leaves(struct judging *j)
-{
-	uint32_t n = leaf_count(j->fit->fleet), worst = 0;
-	struct leaf *leaves = ct_alloc(n, sizeof(*leaves));
-	double z = ct_normal_z(j->alarm / n / BINS), usual[BINS];
-	ct_status s = leaves != NULL ? CT_OK : CT_NOMEM;
-	int bin = 0;
-
-	while (s == CT_OK) {
-		double effect, share;
-		size_t slow;
-
-		count_leaves(j, leaves, n, usual);
-		if (worst_leaf(leaves, n, usual, &worst, &bin) < z)
-			break;
-		leaves[worst].blamed = true;
-		effect = leaf_effect(j, worst, bin, &slow);
-		share = (double)slow / (double)leaves[worst].n;
-		s = add(j, (struct ct_blame){ .kind = CT_BLAME_UPLINK, .leaf = worst, .confirmed = true,
-			.share = share < 1 ? share : 1, .samples = (uint32_t)leaves[worst].n },
-			effect, error_of(j, (double)slow), share / n);
-	}
-	ct_free(leaves);
 	return s;
 }
 
@@ -333,54 +240,76 @@ static ct_status sort(struct judging *j)
 	return CT_OK;
 }
 
-ct_status ct_blame(const struct ct_fit *fit, const struct ct_isolate_plan *plan,
-	struct ct_isolation *out)
+/* Half of the chance of a false alarm is for the ends, half for the leaves. */
+ct_status ct_blame(const struct ct_fit *fit, const struct ct_screen *screen,
+	const struct ct_isolate_plan *plan, struct ct_isolation *out)
 {
 	const struct ct_fleet *f = fit->fleet;
-	struct judging j = { .fit = fit, .least = log1p(plan->least), .alarm = plan->alarm, .out = out };
+	struct judging j = { .fit = fit, .alarm = plan->alarm / 2, .out = out };
 	ct_status s;
 
-	j.z = ct_normal_z(plan->alarm / ((double)f->nodes * f->rails * 2));
+	j.least = log1p(plan->least);
+	if (plan->sigmas * fit->sigma > j.least)
+		j.least = plan->sigmas * fit->sigma;
+
+	j.z = ct_normal_z(j.alarm / ((double)f->nodes * f->rails * 2 + f->rails));
 	s = blame_all(&j);
 	if (s == CT_OK)
 		s = blame_rails(&j);
 	if (s == CT_OK)
-		s = blame_nodes(&j);
+		s = f->nodes > 2 ? blame_nodes(&j) : blame_ways(&j);
 	if (s == CT_OK)
-		s = blame_leaves(&j);
+		s = blame_leaves(&j, screen);
 	if (s == CT_OK)
 		s = sort(&j);
 	ct_free(j.weight);
 	return s;
 }
 
-const char *ct_blame_text(const struct ct_blame *b, char out[160])
+static const char *node_text(const struct ct_fleet *fleet, uint32_t node, char out[96])
 {
-	char factor[80];
+	if (fleet->names != NULL)
+		snprintf(out, 96, "%.90s", fleet->names[node]);
+	else
+		snprintf(out, 96, "node %u", node);
+	return out;
+}
+
+const char *ct_blame_text(const struct ct_fleet *fleet, const struct ct_blame *b, char out[CT_BLAME_TEXT])
+{
+	char factor[80], node[96], other[96], nic[48] = "";
+	bool of_node = b->kind >= CT_BLAME_NODE;
 
 	snprintf(factor, sizeof(factor), "%.2f times slower [%.2f, %.2f]%s", b->factor, b->low, b->high,
 		b->confirmed ? "" : ", not confirmed");
+	node_text(fleet, of_node ? b->node : 0, node);
+	node_text(fleet, b->kind == CT_BLAME_WAY ? 1 - b->node : 0, other);
+	if (fleet->rails > 1)
+		snprintf(nic, sizeof(nic), ", NIC of rail %u", b->rail);
 	switch (b->kind) {
 	case CT_BLAME_ALL:
-		snprintf(out, 160, "everything: %s than expected", factor);
+		snprintf(out, CT_BLAME_TEXT, "everything: %s than expected", factor);
 		break;
 	case CT_BLAME_RAIL:
-		snprintf(out, 160, "rail %u on all nodes: %s than the other rails", b->rail, factor);
+		snprintf(out, CT_BLAME_TEXT, "rail %u on all nodes: %s than the other rails", b->rail, factor);
 		break;
 	case CT_BLAME_UPLINK:
-		snprintf(out, 160, "leaf %u, uplinks: %.0f %% of its traffic is %s", b->leaf,
+		snprintf(out, CT_BLAME_TEXT, "leaf %u, uplinks: %.0f %% of its traffic is %s", b->leaf,
 			b->share * 100, factor);
 		break;
 	case CT_BLAME_NODE:
-		snprintf(out, 160, "node %u, all rails both ways: %s", b->node, factor);
+		snprintf(out, CT_BLAME_TEXT, "%s, all rails both ways: %s", node, factor);
 		break;
 	case CT_BLAME_NIC:
-		snprintf(out, 160, "node %u, NIC of rail %u, both ways: %s", b->node, b->rail, factor);
+		snprintf(out, CT_BLAME_TEXT, "%s%s, both ways: %s", node, nic, factor);
 		break;
 	case CT_BLAME_OUT:
 	case CT_BLAME_IN:
-		snprintf(out, 160, "node %u, NIC of rail %u, %s only: %s", b->node, b->rail,
+		snprintf(out, CT_BLAME_TEXT, "%s%s, %s only: %s", node, nic,
 			b->kind == CT_BLAME_OUT ? "sending" : "receiving", factor);
+		break;
+	case CT_BLAME_WAY:
+		snprintf(out, CT_BLAME_TEXT, "%s to %s%s: %s than the way back", node, other, nic, factor);
 		break;
 	}
 	return out;

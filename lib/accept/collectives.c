@@ -117,7 +117,7 @@ static ct_status one_round(struct ct_accept *run, const struct program program[L
 	ct_status s = CT_OK;
 
 	/* The most used collectives come first: what does not fit is the last ones' share. */
-	for (int i = 0; i < LISTS && s == CT_OK && now <= run->plan.budget_ns; i++) {
+	for (int i = 0; i < LISTS && s == CT_OK && now <= ct_accept_until(run, CT_STAGE_COLLECTIVES); i++) {
 		struct ct_test tests[MOST_TESTS];
 		struct ct_batch batch = { .candidates = program[i].list,
 					  .ncandidates = program[i].n,
@@ -141,16 +141,16 @@ static ct_status all_rounds(struct ct_accept *run, const struct program program[
 			    uint64_t points)
 {
 	struct ct_accept_report *report = run->report;
-	uint64_t from, now, left, ns;
+	uint64_t from, now, left, ns, until = ct_accept_until(run, CT_STAGE_COLLECTIVES);
 	ct_status s = ct_accept_elapsed(run, &from);
 
-	left = run->plan.budget_ns > from ? run->plan.budget_ns - from : 0;
+	left = until > from ? until - from : 0;
 	ns = left / OVERHEAD_SHARE / (points * run->plan.rounds);
 	ns = ns < POINT_LEAST_NS ? POINT_LEAST_NS : ns > POINT_MOST_NS ? POINT_MOST_NS : ns;
 	now = from;
 	while (s == CT_OK && report->rounds < run->plan.rounds) {
 		/* The next one takes about as long as those before it. */
-		if (report->rounds > 0 && now + (now - from) / report->rounds > run->plan.budget_ns)
+		if (report->rounds > 0 && now + (now - from) / report->rounds > until)
 			break;
 		s = one_round(run, program, report->rounds, ns);
 		if (s != CT_OK)

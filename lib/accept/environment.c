@@ -277,6 +277,8 @@ ct_status ct_accept_environment(struct ct_accept *run)
 	if (s == CT_OK)
 		count_bindings(run, all);
 	ct_free(all);
+	if (s == CT_OK)
+		s = ct_accept_differences(run);
 	for (size_t i = 0; i < run->nentrants; i++) {
 		const struct ct_entrant *e = &run->entrant[i];
 

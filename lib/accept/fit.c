@@ -150,12 +150,60 @@ static void fit_end(struct ct_fit *fit, size_t e)
 	end->again = end_median(fit, e, 3, &end->nagain);
 }
 
-/* Spread of one sample: 1.4826 times the median absolute deviation. */
+/* Spread of one sample: 1.4826 times the median absolute deviation from what the ends explain. */
 static double spread(struct ct_fit *fit)
 {
-	for (size_t i = 0; i < fit->n; i++)
-		fit->scratch[i] = fabs(ct_fit_rest(fit, &fit->samples[i]));
+	for (size_t i = 0; i < fit->n; i++) {
+		const struct ct_sample *s = &fit->samples[i];
+
+		fit->scratch[i] = fabs(ct_fit_rest(fit, s) - partner_effect(fit, s, false) -
+			partner_effect(fit, s, true));
+	}
 	return 1.4826 * ct_fit_median(fit->scratch, fit->n);
+}
+
+/* Half of the ends are no slower than the usual: of few nodes one bad one is in so many pairs that the
+ * median of all times is no good zero, while that of the ends is. */
+static ct_status centre(struct ct_fit *fit)
+{
+	size_t nends = (size_t)fit->fleet->nodes * fit->fleet->rails * 2, n = 0;
+	double *effects = ct_alloc(nends, sizeof(*effects)), middle;
+
+	if (effects == NULL)
+		return CT_NOMEM;
+	for (size_t e = 0; e < nends; e++)
+		if (fit->ends[e].n > 0)
+			effects[n++] = fit->ends[e].effect;
+	middle = n > 0 ? ct_fit_median(effects, n) : 0;
+	ct_free(effects);
+	for (size_t e = 0; e < nends; e++) {
+		fit->ends[e].effect -= fit->ends[e].n > 0 ? middle : 0;
+		fit->ends[e].again -= fit->ends[e].nagain > 0 ? middle : 0;
+	}
+	for (int c = 0; c < 2; c++)
+		fit->base[c] += middle;
+	return CT_OK;
+}
+
+/* What a message loses at each end: where most of a node is slow, the rest of it is too. */
+static void explain(struct ct_fit *fit)
+{
+	const struct ct_fleet *f = fit->fleet;
+
+	for (uint32_t i = 0; i < f->nodes; i++) {
+		struct ct_end *ends = &fit->ends[ct_end_of(f, i, 0, false)];
+		uint32_t measured = 0, slow = 0;
+		double sum = 0;
+
+		for (uint32_t k = 0; k < f->rails * 2; k++) {
+			measured += ends[k].n > 0 ? 1 : 0;
+			slow += ends[k].slow ? 1 : 0;
+			sum += ends[k].slow ? ends[k].effect : 0;
+		}
+		for (uint32_t k = 0; k < f->rails * 2; k++)
+			ends[k].explained = ends[k].slow ? ends[k].effect :
+				slow > 1 && slow * 2 > measured ? sum / slow : 0;
+	}
 }
 
 ct_status ct_fit_all(struct ct_fit *fit)
@@ -164,22 +212,24 @@ ct_status ct_fit_all(struct ct_fit *fit)
 	size_t nends = (size_t)f->nodes * f->rails * 2;
 	ct_status s;
 
+	for (size_t e = 0; e < nends; e++)
+		fit->ends[e].slow = false;
 	for (int c = 0; c < 2; c++)
 		fit->base[c] = median_of(fit, c, f->rails, false);
 	s = fit_rails(fit);
-	if (s != CT_OK)
-		return s;
+	if (s == CT_OK)
+		index_ends(fit);
 	fit->sigma = spread(fit);
-	index_ends(fit);
-	for (size_t e = 0; e < nends; e++)
-		fit->ends[e].slow = false;
-	for (int pass = 0; pass < PASSES; pass++) {
+	for (int pass = 0; s == CT_OK && pass < PASSES; pass++) {
 		for (size_t e = 0; e < nends; e++)
 			fit_end(fit, e);
+		s = centre(fit);
 		/* far outside the noise: its partners must not suffer for it in the next pass */
 		for (size_t e = 0; e < nends; e++)
 			fit->ends[e].slow = fit->ends[e].n >= ENOUGH &&
 				fit->ends[e].effect > 4 * fit->sigma / sqrt(fit->ends[e].n);
+		fit->sigma = spread(fit);
 	}
-	return CT_OK;
+	explain(fit);
+	return s;
 }

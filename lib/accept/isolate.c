@@ -13,7 +13,9 @@ struct course {
 	struct ct_isolate_plan plan;
 	const struct ct_pair_source *source;
 	struct ct_rng rng;
-	uint32_t rounds, between, *partner; /* rounds so far; of them between leaves */
+	uint32_t rounds, again, between; /* rounds so far; of them confirming, between leaves */
+	uint32_t *partner;
+	struct ct_screen screen;
 	struct ct_probe *probes;
 	double *ns;
 	bool *suspect, several, groups; /* more than one leaf; a leaf with more than one node */
@@ -37,7 +39,7 @@ static uint32_t most_rounds(uint32_t nodes)
 {
 	uint32_t most = (uint32_t)(3 * log2(nodes));
 
-	return most > FIRST_ROUNDS + 2 ? most : FIRST_ROUNDS + 2;
+	return most > 2 * FIRST_ROUNDS ? most : 2 * FIRST_ROUNDS;
 }
 
 static ct_status prepare(struct course *c, const struct ct_fleet *f)
@@ -68,6 +70,7 @@ static ct_status prepare(struct course *c, const struct ct_fleet *f)
 
 static void end(struct course *c)
 {
+	ct_screen_free(&c->screen);
 	ct_free(c->fit.samples);
 	ct_free(c->fit.rail);
 	ct_free(c->fit.ends);
@@ -120,6 +123,7 @@ static ct_status measure(struct course *c, bool again)
 	if (s != CT_OK)
 		return s;
 	c->rounds++;
+	c->again += again ? 1 : 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct ct_probe *p = &c->probes[i];
 
@@ -128,23 +132,25 @@ static ct_status measure(struct course *c, bool again)
 			continue;
 		}
 		c->fit.samples[c->fit.n++] = (struct ct_sample){ p->from, p->to, (uint16_t)p->rail,
-			f->leaf_of[p->from] != f->leaf_of[p->to], again, (float)log(c->ns[i]) };
+			f->leaf_of[p->from] != f->leaf_of[p->to], again,
+			again && ct_screen_has(&c->screen, p), (float)log(c->ns[i]) };
 	}
 	return CT_OK;
 }
 
-/* Rounds in turn within leaves and between them, up to TARGET in all. */
-static ct_status go_on(struct course *c, uint32_t target)
+/* Rounds in turn, until WITHIN of them were within leaves and BETWEEN between them. */
+static ct_status go_on(struct course *c, uint32_t within, uint32_t between)
 {
 	ct_status s = CT_OK;
 
-	while (s == CT_OK && c->rounds < target) {
-		bool between = c->several && (!c->groups || c->rounds % 2 == 1);
+	while (s == CT_OK && (c->between < between || c->rounds - c->between < within)) {
+		uint32_t inside = c->rounds - c->between;
+		bool cross = c->between < between && (inside >= within || c->between < inside);
 
-		s = ct_round_make(c->fit.fleet, between, &c->rng, c->partner);
+		s = ct_round_make(c->fit.fleet, cross, &c->rng, c->partner);
 		if (s == CT_OK)
 			s = measure(c, false);
-		c->between += between ? 1 : 0;
+		c->between += cross ? 1 : 0;
 	}
 	if (s == CT_OK && c->fit.n == 0)
 		return ct_fail(CT_PEER, "none of %llu probes gave a time", (unsigned long long)c->fit.lost);
@@ -167,34 +173,42 @@ static uint32_t rounds_for_uplinks(const struct course *c)
 		(f->rail_leaves ? 1 : f->rails)));
 }
 
-/* What is left of the rounds goes to the ways between leaves, as far as they need it. */
-static ct_status look_at_uplinks(struct course *c)
-{
-	uint32_t wanted = rounds_for_uplinks(c);
-	ct_status s = CT_OK;
-
-	while (s == CT_OK && c->between < wanted && c->rounds < c->plan.most) {
-		s = ct_round_make(c->fit.fleet, true, &c->rng, c->partner);
-		if (s == CT_OK)
-			s = measure(c, false);
-		c->between++;
-	}
-	return s == CT_OK ? ct_fit_all(&c->fit) : s;
-}
-
-/* How many rounds the noise asks for, so that twice the least slowdown is told from none: half of it is
- * then three standard errors of the median of one class. */
-static uint32_t rounds_needed(const struct course *c)
+/* How many rounds of a class the noise asks for, so that twice the least slowdown is told from none: half
+ * of it is then three standard errors of the median. */
+static uint32_t rounds_for_noise(const struct course *c)
 {
 	double error = log1p(c->plan.least) / 3, n = 1.2533 * c->fit.sigma / error;
-	double rounds = ceil(n * n) * (c->several && c->groups ? 2 : 1);
-	uint32_t most = c->plan.most > CONFIRMING ? c->plan.most - CONFIRMING : c->plan.most;
 
-	if (rounds < rounds_for_uplinks(c) * (c->groups ? 2 : 1))
-		rounds = rounds_for_uplinks(c) * (c->groups ? 2 : 1);
-	if (rounds < c->rounds)
-		return c->rounds;
-	return rounds < most ? (uint32_t)rounds : most > c->rounds ? most : c->rounds;
+	return n * n < 1e6 ? (uint32_t)ceil(n * n) : 1000000;
+}
+
+/* Rounds that are left for suspects. */
+static uint32_t confirming(const struct course *c)
+{
+	uint32_t n = c->plan.most * 3 / 10;
+
+	return n > CONFIRMING ? CONFIRMING : n;
+}
+
+/* The first rounds, a few of each class, then as many as noise and uplinks ask for and there are. */
+static ct_status first_rounds(struct course *c)
+{
+	uint32_t each = c->several && c->groups ? (c->plan.rounds + 1) / 2 : c->plan.rounds;
+	uint32_t most = c->plan.most - confirming(c), within, between, noise;
+	ct_status s = go_on(c, c->groups ? each : 0, c->several ? each : 0);
+
+	if (s != CT_OK)
+		return s;
+	noise = rounds_for_noise(c) > each ? rounds_for_noise(c) : each;
+	within = c->groups ? noise : 0;
+	between = !c->several ? 0 : noise > rounds_for_uplinks(c) ? noise : rounds_for_uplinks(c);
+	if (within > most * 2 / 5 && c->several)
+		within = most * 2 / 5 > each ? most * 2 / 5 : each;
+	if (within > most)
+		within = most;
+	if (between > most - within)
+		between = most - within;
+	return go_on(c, within, between);
 }
 
 /* Marks nodes with an end that looks slow; how many. */
@@ -217,38 +231,50 @@ static uint32_t mark_suspects(struct course *c)
 	return n;
 }
 
+static bool waiting(const struct ct_screen *screen)
+{
+	for (size_t i = 0; i < screen->npairs; i++)
+		if (!screen->pairs[i].done)
+			return true;
+	return false;
+}
+
+/* Suspect nodes with good partners, and the slow messages of suspect leaves, side by side. */
 static ct_status confirm(struct course *c)
 {
-	uint32_t n = mark_suspects(c);
+	uint32_t n = mark_suspects(c), least = c->rounds + CONFIRMING;
 	ct_status s = CT_OK;
 
 	/* with half of the cluster under suspicion there is nobody to confirm with */
-	if (n == 0 || n * 2 > c->fit.fleet->nodes)
-		return CT_OK;
-	for (int i = 0; s == CT_OK && i < CONFIRMING && c->rounds < c->plan.most; i++) {
-		s = ct_round_confirm(c->fit.fleet, c->suspect, &c->rng, c->partner);
+	if (n * 2 > c->fit.fleet->nodes)
+		n = 0;
+	for (uint32_t i = 0; n == 0 && i < c->fit.fleet->nodes; i++)
+		c->suspect[i] = false;
+	if (c->several)
+		s = ct_screen_leaves(&c->fit, log1p(c->plan.least), &c->screen);
+	while (s == CT_OK && c->rounds < c->plan.most &&
+		((n > 0 && c->rounds < least) || waiting(&c->screen))) {
+		s = ct_round_confirm(c->fit.fleet, c->suspect, &c->screen, &c->rng, c->partner);
 		if (s == CT_OK)
 			s = measure(c, true);
 	}
-	return s == CT_OK ? ct_fit_all(&c->fit) : s;
+	c->fit.confirmed = n > 0 && c->again > 0;
+	return s == CT_OK && c->again > 0 ? ct_fit_all(&c->fit) : s;
 }
 
 /* The whole course, from the first round to the blames. */
 static ct_status run(struct course *c, struct ct_isolation *made)
 {
-	ct_status s = go_on(c, c->plan.rounds);
+	ct_status s = first_rounds(c);
 
-	if (s == CT_OK && rounds_needed(c) > c->rounds)
-		s = go_on(c, rounds_needed(c));
 	if (s == CT_OK)
 		s = confirm(c);
 	if (s == CT_OK)
-		s = look_at_uplinks(c);
-	if (s == CT_OK)
-		s = ct_blame(&c->fit, &c->plan, made);
+		s = ct_blame(&c->fit, &c->screen, &c->plan, made);
 	if (s != CT_OK)
 		return s;
 	made->rounds = c->rounds;
+	made->again = c->again;
 	made->probes = c->fit.n;
 	made->lost = c->fit.lost;
 	made->spread = c->fit.sigma;

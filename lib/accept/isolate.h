@@ -2,7 +2,8 @@
 /*
  * Which part of a cluster is slow, from times of disjoint pairs: rounds in which every node talks to one
  * other on all rails at once, both ways; a robust fit that separates the effects of rail, leaf, node,
- * NIC and direction from noise; then every suspect once more with partners that are known to be good.
+ * NIC and direction from noise; then every suspect once more: nodes with partners that are known to be
+ * good, ways between leaves by the very messages that were slow, since noise does not come back.
  * Where the times come from is the caller's matter (struct ct_pair_source): a job, or a generator of
  * pretended ones. The judging code sees nothing else.
  */
@@ -21,6 +22,7 @@ struct ct_fleet {
 	uint32_t uplinks;  /* of each leaf; 0 = not known */
 	/* What one message should take, ns: within a leaf and between leaves; 0 = not known. */
 	double expected_ns[2];
+	const char *const *names; /* per node, clean for terminals; NULL = "node 17" */
 };
 
 /* One message stream of a round, from one node to another on one rail. */
@@ -37,9 +39,10 @@ struct ct_pair_source {
 
 struct ct_isolate_plan {
 	double least;      /* smallest slowdown that counts, as a share of time; 0 = 0.05 */
+	double sigmas;     /* a slow part must stand out by so many deviations of a single time, too; 0 = none */
 	double alarm;      /* chance of any false finding in a clean cluster; 0 = 0.005 */
 	uint32_t rounds;   /* first rounds, half within leaves, half between; 0 = by the number of nodes */
-	uint32_t most;     /* rounds in all; 0 = 3 log2(nodes) */
+	uint32_t most;     /* rounds in all; 0 = 3 log2(nodes), at least 16 */
 	uint64_t seed;     /* of the pairings */
 };
 
@@ -50,7 +53,8 @@ enum ct_blame_kind {
 	CT_BLAME_NODE,   /* all rails of a node, both ways */
 	CT_BLAME_NIC,    /* one rail of a node, both ways */
 	CT_BLAME_OUT,    /* what one NIC sends */
-	CT_BLAME_IN      /* what one NIC receives */
+	CT_BLAME_IN,     /* what one NIC receives */
+	CT_BLAME_WAY     /* of two nodes alone: the way from NODE to the other, against the way back */
 };
 
 struct ct_blame {
@@ -60,12 +64,15 @@ struct ct_blame {
 	double share;              /* uplink: how much of the leaf's traffic is slow; else 1 */
 	uint32_t samples;
 	bool confirmed;            /* measured again with good partners */
+	bool waived;               /* who judges knows of it, see note */
+	char note[246];
 };
 
 struct ct_isolation {
 	struct ct_blame *list; /* the largest loss first */
 	size_t n;
 	uint32_t rounds;       /* that were used */
+	uint32_t again;        /* of them to confirm suspects */
 	uint64_t probes, lost; /* measured; without a time */
 	double spread;         /* coefficient of variation of one time, by the median deviation */
 	double base_ns[2];     /* the usual time within a leaf and between; 0 = never measured */
@@ -79,8 +86,10 @@ ct_status ct_isolate(const struct ct_fleet *fleet, const struct ct_isolate_plan 
 	const struct ct_pair_source *source, struct ct_isolation *out);
 void ct_isolation_free(struct ct_isolation *isolation);
 
-/* "node 17: 1.21 times slower [1.19, 1.23], all rails, both ways": one line. */
-const char *ct_blame_text(const struct ct_blame *blame, char out[160]);
+/* "node 17, all rails both ways: 1.21 times slower [1.19, 1.23]": one line. */
+enum { CT_BLAME_TEXT = 320 };
+const char *ct_blame_text(const struct ct_fleet *fleet, const struct ct_blame *blame,
+	char out[CT_BLAME_TEXT]);
 
 /* ISOLATION of FLEET as JSON, labelled when PRETENDED. New reference or NULL (no memory). */
 json_t *ct_isolation_json(const struct ct_fleet *fleet, const struct ct_isolation *isolation,

@@ -167,48 +167,6 @@ static void judge_spread(struct ct_accept_report *r)
 		 r->bands.pair_spread);
 }
 
-/* The largest size at which both exist for the first candidate. */
-static const struct ct_figure *rung(const struct ct_accept_report *r, ct_coll coll, uint64_t bytes,
-				    const struct ct_candidate *like)
-{
-	for (size_t i = 0; i < r->nfigures; i++) {
-		const struct ct_figure *f = &r->figures[i];
-
-		if (f->coll == coll && f->bytes == bytes && f->a == 0 && f->b == 0 &&
-		    f->rounds > 0 && f->busbw_Bps > 0 && f->candidate.algo[0] == '\0' &&
-		    (like == NULL || (strcmp(like->backend, f->candidate.backend) == 0 &&
-				      strcmp(like->net, f->candidate.net) == 0)))
-			return f;
-	}
-	return NULL;
-}
-
-/* The ladder's two rungs that exist here: a message alone against collectives made of messages. */
-static void climb(struct ct_accept_report *r)
-{
-	const struct ct_figure *p2p = rung(r, CT_P2P_DUPLEX, CT_RATE_BYTES, NULL), *all, *reduce;
-	char rate[32], name[96];
-	double layer;
-
-	r->ladder[0] = '\0';
-	if (p2p == NULL)
-		return;
-	all = rung(r, CT_ALLTOALL, CT_RATE_BYTES, &p2p->candidate);
-	reduce = rung(r, CT_ALLREDUCE, CT_RATE_BYTES, &p2p->candidate);
-	if (all == NULL || reduce == NULL)
-		return;
-	layer = all->busbw_Bps / p2p->busbw_Bps;
-	ct_candidate_text(&p2p->candidate, name);
-	snprintf(r->ladder, sizeof(r->ladder),
-		 "%s at 1M: duplex messages %s, alltoall %.0f %%, "
-		 "allreduce %.0f %% of that%s",
-		 name, ct_rate_text(p2p->busbw_Bps, rate), 100 * layer,
-		 100 * reduce->busbw_Bps / p2p->busbw_Bps,
-		 p2p->efficiency == 0	   ? ""
-		 : p2p->efficiency < layer ? ": most is lost in the messages themselves"
-					   : ": most is lost in the collective layer");
-}
-
 /* ---- all
  * ----------------------------------------------------------------------------------------- */
 
@@ -244,33 +202,48 @@ static ct_status advise(struct ct_accept_report *r, const struct ct_world *world
 	return s;
 }
 
-static void count(struct ct_accept_report *r)
+static void count_one(struct ct_accept_report *r, enum ct_verdict verdict)
 {
-	r->npass = r->nwarn = r->nfail = r->ninconclusive = r->nunjudged = 0;
-	for (size_t i = 0; i < r->nfigures; i++) {
-		switch (r->figures[i].verdict) {
-		case CT_PASS:
-			r->npass++;
-			break;
-		case CT_WARN:
-			r->nwarn++;
-			break;
-		case CT_FAILED:
-			r->nfail++;
-			break;
-		case CT_INCONCLUSIVE:
-			r->ninconclusive++;
-			break;
-		default:
-			r->nunjudged++;
-		}
+	switch (verdict) {
+	case CT_PASS:
+		r->npass++;
+		break;
+	case CT_WARN:
+		r->nwarn++;
+		break;
+	case CT_FAILED:
+		r->nfail++;
+		break;
+	case CT_INCONCLUSIVE:
+		r->ninconclusive++;
+		break;
+	default:
+		r->nunjudged++;
 	}
 }
 
-/* How many hosts differ from the majority in what must be equal: software fails, the rest warns. */
+static void count(struct ct_accept_report *r)
+{
+	r->npass = r->nwarn = r->nfail = r->ninconclusive = r->nunjudged = r->nwaived = 0;
+	for (size_t i = 0; i < r->nfigures; i++) {
+		if (r->figures[i].waived)
+			r->nwaived++;
+		else
+			count_one(r, r->figures[i].verdict);
+	}
+	for (size_t i = 0; i < r->nagainst; i++)
+		if (r->against[i].best >= 0 && !r->figures[r->against[i].best].waived)
+			count_one(r, r->against[i].verdict);
+	for (size_t i = 0; r->isolated && i < r->isolation.n; i++)
+		r->nwaived += r->isolation.list[i].waived;
+}
+
+/* How many hosts differ from the majority in what must be equal (one at least, where facts or settings
+ * do): software fails, the rest warns. */
 static void count_differing(const struct ct_accept_report *r, uint32_t *software, uint32_t *other)
 {
-	*software = *other = 0;
+	*software = 0;
+	*other = r->nsettings + r->nfacts > 0;
 	for (size_t i = 0; i < r->nenv; i++) {
 		const bool *d = r->env[i].differs;
 
@@ -288,7 +261,44 @@ static uint64_t wrong_elements(const struct ct_accept_report *r)
 	return wrong;
 }
 
-static void conclude_bad(struct ct_accept_report *r, uint32_t software)
+/* What of a full part's rate is left. Without a processor for each rank all times are the scheduler's. */
+static enum ct_verdict judge_part(const struct ct_accept_report *r, const struct ct_blame *b)
+{
+	double left = b->factor > 0 ? 1 / b->factor : 1;
+
+	if (r->oversubscribed || !b->confirmed)
+		return CT_INCONCLUSIVE;
+	return left < r->bands.link.warn ? CT_FAILED : CT_WARN;
+}
+
+/* How many slow parts fail, and how many of them and of the soak's series warn. */
+static void count_parts(const struct ct_accept_report *r, uint32_t *bad, uint32_t *odd)
+{
+	*bad = *odd = 0;
+	for (size_t i = 0; r->isolated && i < r->isolation.n; i++) {
+		enum ct_verdict v = r->isolation.list[i].waived ? CT_PASS :
+			judge_part(r, &r->isolation.list[i]);
+
+		*bad += v == CT_FAILED;
+		*odd += v == CT_WARN;
+	}
+	for (int i = 0; r->soak.n > 0 && !r->oversubscribed && i < 2; i++)
+		*odd += r->soak.verdict[i].drifts || r->soak.verdict[i].flapping;
+}
+
+/* The worst part by name, for who reads one line only. */
+static void name_part(struct ct_accept_report *r)
+{
+	char text[CT_BLAME_TEXT];
+	size_t used = strlen(r->reason);
+
+	if (r->isolated && r->isolation.n > 0)
+		snprintf(r->reason + used, sizeof(r->reason) - used, "; slow: %.170s%s",
+			ct_blame_text(&r->fleet, &r->isolation.list[0], text),
+			r->isolation.n > 1 ? ", and others" : "");
+}
+
+static void conclude_bad(struct ct_accept_report *r, uint32_t software, uint32_t parts)
 {
 	uint64_t wrong = wrong_elements(r);
 
@@ -299,6 +309,8 @@ static void conclude_bad(struct ct_accept_report *r, uint32_t software)
 	else if (software > 0)
 		snprintf(r->reason, sizeof(r->reason),
 			 "%u hosts run other software than the majority", software);
+	else if (parts > 0 && r->nfail == 0)
+		snprintf(r->reason, sizeof(r->reason), "%u slow part%s", parts, parts == 1 ? "" : "s");
 	else
 		snprintf(r->reason, sizeof(r->reason), "%u of %zu figures fall short", r->nfail,
 			 r->nfigures);
@@ -306,11 +318,12 @@ static void conclude_bad(struct ct_accept_report *r, uint32_t software)
 
 static void conclude(struct ct_accept_report *r)
 {
-	uint32_t software, other;
+	uint32_t software, other, bad, odd;
 
 	count_differing(r, &software, &other);
-	if (r->nfail > 0 || software > 0) {
-		conclude_bad(r, software);
+	count_parts(r, &bad, &odd);
+	if (r->nfail > 0 || software > 0 || bad > 0) {
+		conclude_bad(r, software, bad);
 	} else if (r->interrupted) {
 		r->verdict = CT_INCONCLUSIVE;
 		snprintf(r->reason, sizeof(r->reason), "ended before all stages were done");
@@ -329,15 +342,16 @@ static void conclude(struct ct_accept_report *r)
 	} else if (r->npass + r->nwarn == 0) {
 		r->verdict = CT_UNJUDGED;
 		snprintf(r->reason, sizeof(r->reason), "nothing was measured that could be judged");
-	} else if (r->nwarn > 0 || other > 0) {
+	} else if (r->nwarn > 0 || other > 0 || odd > 0) {
 		r->verdict = CT_WARN;
-		snprintf(r->reason, sizeof(r->reason), "pass with warnings: %u figures, %u hosts",
-			 r->nwarn, other);
+		snprintf(r->reason, sizeof(r->reason),
+			 "pass with warnings: %u figures, %u hosts, %u parts", r->nwarn, other, odd);
 	} else {
 		r->verdict = CT_PASS;
 		snprintf(r->reason, sizeof(r->reason),
 			 "all %u judged figures reach what was expected", r->npass);
 	}
+	name_part(r);
 }
 
 ct_status ct_accept_judge(struct ct_accept_report *report, const struct ct_world *world,
@@ -352,7 +366,14 @@ ct_status ct_accept_judge(struct ct_accept_report *report, const struct ct_world
 		return s;
 	find_pairs(report);
 	judge_spread(report);
-	climb(report);
+	ct_congestion_text(report);
+	for (int i = 0; i < 2; i++)
+		if (report->soak.n > 0 && ct_soak_judge(report->soak.ns[i], report->soak.n,
+			&report->soak.verdict[i]) != CT_OK)
+			return CT_NOMEM;
+	if (ct_profile_judge(report) != CT_OK)
+		return CT_NOMEM;
+	ct_profile_waive(report);
 	count(report);
 	conclude(report);
 	return advise(report, world, facts);

@@ -89,8 +89,29 @@ static ct_status join_idle(const struct ct_fleet *fleet, const bool *suspect, st
 	return s;
 }
 
-ct_status ct_round_confirm(const struct ct_fleet *fleet, const bool *suspect, struct ct_rng *rng,
+/* Messages to be measured again first, since only their own pairs will do; half of the nodes at most, so
+ * that suspects find partners. */
+static void join_again(const struct ct_fleet *fleet, const bool *suspect, struct ct_screen *screen,
 	uint32_t *partner)
+{
+	uint32_t room = fleet->nodes / 2, joined = 0;
+
+	for (uint32_t i = 0; i < fleet->nodes; i++)
+		room = suspect[i] ? fleet->nodes / 4 : room;
+	for (size_t i = 0; i < screen->npairs && joined < room; i++) {
+		struct ct_again *p = &screen->pairs[i];
+
+		if (p->done || suspect[p->a] || suspect[p->b] || partner[p->a] != p->a ||
+			partner[p->b] != p->b)
+			continue;
+		join(partner, p->a, p->b);
+		p->done = true;
+		joined++;
+	}
+}
+
+ct_status ct_round_confirm(const struct ct_fleet *fleet, const bool *suspect, struct ct_screen *screen,
+	struct ct_rng *rng, uint32_t *partner)
 {
 	uint32_t *order = ct_alloc(fleet->nodes, sizeof(*order)), good = 0;
 
@@ -99,10 +120,11 @@ ct_status ct_round_confirm(const struct ct_fleet *fleet, const bool *suspect, st
 	ct_rng_shuffle(rng, order, fleet->nodes);
 	for (uint32_t i = 0; i < fleet->nodes; i++)
 		partner[i] = i;
+	join_again(fleet, suspect, screen, partner);
 	for (uint32_t i = 0; i < fleet->nodes; i++) {
 		if (!suspect[order[i]])
 			continue;
-		while (good < fleet->nodes && suspect[order[good]])
+		while (good < fleet->nodes && (suspect[order[good]] || partner[order[good]] != order[good]))
 			good++;
 		if (good == fleet->nodes)
 			break; /* more suspects than good ones: the rest has its turn in another round */

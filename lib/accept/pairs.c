@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Stage pairs: first a tournament, in which all ranks meet in pairs at once, then pairs alone, in
- * random order as long as the budget lasts: only alone can one be named.
+ * Stage pairs: rounds of disjoint pairs that name slow parts, whose number grows with the logarithm of the
+ * nodes; a tournament, in which all ranks meet in pairs at once; then pairs alone, in random order. Each as
+ * long as its share of the budget lasts.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "run.h"
+#include "probes.h"
 
 enum { SMALL = 8, ROUND_TESTS = 3, ALONE_TESTS = 2 };
 /* Share of the whole budget, and what one point may take. */
-enum { SHARE_PERCENT = 25, POINT_LEAST_NS = 2000000, POINT_MOST_NS = 100000000 };
+enum { SHARE_PERCENT = 25, ISOLATION_PERCENT = 10, NODES_LEAST = 4, POINT_LEAST_NS = 2000000, POINT_MOST_NS = 100000000 };
 
 uint32_t ct_pair_rounds(uint32_t n)
 {
@@ -183,7 +184,11 @@ ct_status ct_accept_pairs(struct ct_accept *run)
 	if (s != CT_OK)
 		goto out;
 	until = now + run->plan.budget_ns / 100 * SHARE_PERCENT;
-	s = tournament(run, partner, until);
+	/* between so few ranks of one host there is nothing to tell apart */
+	if (run->world->nhosts > 1 || n >= NODES_LEAST)
+		s = ct_accept_isolation(run, now + run->plan.budget_ns / 100 * ISOLATION_PERCENT);
+	if (s == CT_OK)
+		s = tournament(run, partner, until);
 	if (s == CT_OK && n == 2)
 		report->pairs_alone = 1; /* the tournament was just that */
 	else if (s == CT_OK)

@@ -14,7 +14,7 @@ static const char *const must_names[CT_NMUST] = { "colltune", "MPI library", "ke
 
 static void print_environment(const struct ct_accept_report *r, struct ct_buf *out)
 {
-	char line[256], size[32];
+	char line[256], size[32], text[768];
 	bool differ = false;
 
 	ct_buf_add(out, "%u rank%s on %u host%s; %.1f s of %.0f s; seed %llu\n", r->nranks,
@@ -35,6 +35,14 @@ static void print_environment(const struct ct_accept_report *r, struct ct_buf *o
 				 must_names[m], r->env[i].text[m]);
 			ct_buf_wrapped(out, "environment: ", line);
 		}
+	}
+	for (size_t i = 0; i < r->ndifferences; i++) {
+		const struct ct_env_difference *d = &r->differences[i];
+
+		differ = true;
+		snprintf(text, sizeof(text), "%s is %s on %s%s, most have %s", d->path, d->value, d->host,
+			d->hosts > 1 ? " and others" : "", d->usual);
+		ct_buf_wrapped(out, "environment: ", text);
 	}
 	if (!differ && r->nenv > 0)
 		ct_buf_add(out, "environment: all hosts alike (%s, MPI: %.50s)\n",
@@ -105,6 +113,8 @@ static void name_text(const struct ct_figure *f, char *out, size_t room)
 
 	if (f->a != 0 || f->b != 0)
 		snprintf(pair, sizeof(pair), " %u-%u", f->a, f->b);
+	else if (f->scope[0] != '\0')
+		snprintf(pair, sizeof(pair), " (%s)", f->scope);
 	snprintf(out, room, "%s%s %s%s%s%s%s", ct_coll_name(f->coll), pair, c->backend,
 		 c->net[0] != '\0' ? "/" : "", c->net, c->algo[0] != '\0' ? " " : "", c->algo);
 }
@@ -185,6 +195,80 @@ static void print_table(const struct ct_accept_report *r, struct ct_buf *out)
 	ct_free(order);
 }
 
+static void print_soak(const struct ct_accept_report *r, struct ct_buf *out)
+{
+	static const char *const what[2] = { "allreduce", "messages" };
+
+	for (int i = 0; i < 2 && r->soak.n > 0; i++) {
+		const struct ct_soak_verdict *v = &r->soak.verdict[i];
+
+		ct_buf_add(out, "soak: %s, %zu points: ", what[i], r->soak.n);
+		if (v->p < 1)
+			ct_buf_add(out, "last third %.3f times the first [%.3f, %.3f], p %.2g%s; ", v->drift.ratio,
+				v->drift.low, v->drift.high, v->p, v->drifts ? ": it drifts" : "");
+		else
+			ct_buf_add(out, "too few for a drift; ");
+		ct_buf_add(out, "slow %u times, %u of them passed%s\n", v->slow, v->flaps,
+			v->flapping ? ": it flaps" : "");
+	}
+}
+
+static void print_isolation(const struct ct_accept_report *r, struct ct_buf *out)
+{
+	char text[CT_BLAME_TEXT], head[32];
+
+	if (!r->isolated)
+		return;
+	ct_buf_add(out, "\nslow parts: %s%zu, by %u rounds of disjoint pairs of %u (%u to confirm), spread of one "
+		"%.1f %%\n", r->isolation.n == 0 ? "none, " : "", r->isolation.n, r->isolation.rounds,
+		r->fleet.nodes, r->isolation.again, r->isolation.spread * 100);
+	ct_buf_add(out, "  held to a false alarm in at most %.1f %% of clean runs%s\n", r->isolation.alarm * 100,
+		r->oversubscribed ? "; oversubscribed: named, not judged" : "");
+	for (size_t i = 0; i < r->isolation.n; i++) {
+		snprintf(head, sizeof(head), "%4zu. ", i + 1);
+		ct_buf_wrapped(out, head, ct_blame_text(&r->fleet, &r->isolation.list[i], text));
+		if (r->isolation.list[i].note[0] != '\0')
+			ct_buf_wrapped(out, "    ! ", r->isolation.list[i].note);
+	}
+}
+
+/* What the profile wanted, and what of it was measured. */
+static void print_profile(const struct ct_accept_report *r, struct ct_buf *out)
+{
+	char size[32], want[32], line[CT_PROFILE_TEXT + 64];
+
+	if (r->profile == NULL)
+		return;
+	ct_buf_add(out, "\nprofile %s: %.80s\n", r->profile->name, r->profile->title);
+	for (size_t i = 0; i < r->nagainst; i++) {
+		const struct ct_profile_result *a = &r->against[i];
+		const struct ct_profile_figure *f = &r->profile->figures[a->figure];
+
+		if (f->busbw_Bps > 0)
+			ct_rate_text(f->busbw_Bps, want);
+		else
+			ct_time_text((uint64_t)f->time_ns, want);
+		ct_buf_add(out, "  %-16s %-7s from %5s  expected %10s  ", ct_coll_name(f->coll),
+			f->backend[0] != '\0' ? f->backend : "any", ct_size_text(f->least_bytes, size), want);
+		if (a->best >= 0)
+			ct_buf_add(out, "effic. %.2f  %s\n", a->efficiency, ct_verdict_name(a->verdict));
+		else
+			ct_buf_add(out, "%s\n", a->note);
+		snprintf(line, sizeof(line), "source: %s", f->source);
+		if (a->best >= 0)
+			ct_buf_wrapped(out, "      ", line);
+	}
+	for (size_t i = 0; i < r->profile->nwaivers; i++) {
+		const struct ct_waiver *w = &r->profile->waivers[i];
+
+		snprintf(line, sizeof(line), "%.60s until %s%s: %.150s", w->part, w->until,
+			strcmp(r->today, w->until) > 0 ? " (expired)" : "", w->reason);
+		ct_buf_wrapped(out, "  waiver: ", line);
+	}
+	if (r->nwaived > 0)
+		ct_buf_add(out, "  %u waived: not counted below\n", r->nwaived);
+}
+
 static void print_pairs(const struct ct_accept_report *r, struct ct_buf *out)
 {
 	const struct ct_figure *worst, *best;
@@ -202,18 +286,23 @@ static void print_pairs(const struct ct_accept_report *r, struct ct_buf *out)
 			   ct_rate_text(best->busbw_Bps, b));
 	}
 	ct_buf_add(out, "\n");
-	if (r->ladder[0] != '\0')
-		ct_buf_wrapped(out, "ladder: ", r->ladder);
 }
 
 ct_status ct_accept_print(const struct ct_accept_report *r, struct ct_buf *out)
 {
-	char line[320];
+	char line[440];
 
 	print_environment(r, out);
 	if (r->nfigures > 0)
 		print_table(r, out);
+	print_profile(r, out);
+	print_isolation(r, out);
 	print_pairs(r, out);
+	if (r->ladder[0] != '\0')
+		ct_buf_wrapped(out, "ladder: ", r->ladder);
+	if (r->congestion[0] != '\0')
+		ct_buf_wrapped(out, "congestion: ", r->congestion);
+	print_soak(r, out);
 	ct_buf_add(out, "\nsuggestions\n");
 	for (size_t i = 0; i < r->findings.n; i++)
 		ct_finding_text(&r->findings.list[i], out);

@@ -39,7 +39,8 @@ ct_status ct_stages_parse(const char *text, uint32_t *mask)
 	}
 	if (found == 0)
 		return ct_fail(CT_INVALID,
-			       "no stage named; known: environment, map, pairs, collectives");
+			       "no stage named; known: environment, map, internal, pairs, rails, "
+			       "collectives, ladder, congestion, soak");
 	*mask = found;
 	return CT_OK;
 }
@@ -69,14 +70,14 @@ ct_status ct_accept_elapsed(struct ct_accept *run, uint64_t *ns)
 /* ---- figures ------------------------------------------------------------------------------ */
 
 struct ct_figure *ct_figure_of(struct ct_accept_report *report, const struct ct_result *result,
-			       uint32_t a, uint32_t b)
+			       uint32_t a, uint32_t b, const char *scope)
 {
 	struct ct_figure *f;
 
 	for (size_t i = 0; i < report->nfigures; i++) {
 		f = &report->figures[i];
 		if (f->coll == result->test.coll && f->bytes == result->test.bytes && f->a == a &&
-		    f->b == b && ct_candidate_same(&f->candidate, &result->candidate))
+		    f->b == b && strcmp(f->scope, scope) == 0 && ct_candidate_same(&f->candidate, &result->candidate))
 			return f;
 	}
 	if (report->nfigures == report->figures_room) {
@@ -95,6 +96,7 @@ struct ct_figure *ct_figure_of(struct ct_accept_report *report, const struct ct_
 				 .b = b,
 				 .candidate = result->candidate,
 				 .pairs = result->pairs };
+	snprintf(f->scope, sizeof(f->scope), "%s", scope);
 	return f;
 }
 
@@ -161,10 +163,22 @@ static void judge_round(struct ct_accept *run, struct ct_result *r)
 				      r->oversubscribed);
 }
 
+static bool makes_figures(const char *scope)
+{
+	return strcmp(scope, CT_SCOPE_LADDER) != 0 && strcmp(scope, CT_SCOPE_SOAK) != 0;
+}
+
 static ct_status keep(struct ct_accept *run, struct ct_result *result)
 {
-	struct ct_figure *f = ct_figure_of(run->report, result, run->a, run->b);
+	struct ct_figure *f;
 
+	if (strcmp(run->scope, CT_SCOPE_LADDER) == 0)
+		ct_climb_keep(run, result);
+	else if (strcmp(run->scope, CT_SCOPE_SOAK) == 0)
+		ct_soak_keep(run, result);
+	if (!makes_figures(run->scope))
+		return CT_OK;
+	f = ct_figure_of(run->report, result, run->a, run->b, run->scope);
 	return f == NULL ? CT_NOMEM : ct_figure_add(f, result);
 }
 
@@ -175,9 +189,10 @@ static ct_status absorb(void *arg, struct ct_result *result)
 	ct_status s;
 
 	result->round = run->round;
-	if (run->pairs > 0)
+	if (run->pairs > 0 && result->test.coll >= CT_P2P_LATENCY)
 		result->pairs = run->pairs;
-	if (caps != NULL)
+	/* between hosts a link is expected, within them there is none */
+	if (caps != NULL && (run->world->nhosts == 1 || strcmp(run->scope, "within hosts") != 0))
 		ct_result_expect(result, run->world, caps, &run->report->floors);
 	judge_round(run, result);
 	s = keep(run, result);
@@ -229,13 +244,14 @@ ct_status ct_accept_measure(struct ct_accept *run, const struct ct_batch *batch)
 	ct_status s;
 
 	/* In the order of the plan, not in that in which the shuffled batches end. */
-	for (size_t t = 0; t < batch->ntests; t++) {
+	run->scope = batch->scope != NULL ? batch->scope : "";
+	for (size_t t = 0; t < batch->ntests && makes_figures(run->scope); t++) {
 		for (size_t c = 0; c < batch->ncandidates; c++) {
 			struct ct_result r = { .test = batch->tests[t],
 					       .candidate = batch->candidates[c],
 					       .pairs = batch->pairs };
 
-			if (ct_figure_of(run->report, &r, batch->a, batch->b) == NULL)
+			if (ct_figure_of(run->report, &r, batch->a, batch->b, run->scope) == NULL)
 				run->absorbed = CT_NOMEM;
 		}
 	}
@@ -262,6 +278,12 @@ static void fill_plan(struct ct_accept_plan *plan)
 		plan->rounds = CT_LEAST_ROUNDS;
 	if (plan->stages == 0)
 		plan->stages = (1u << CT_NSTAGES) - 1;
+	if (plan->profile != NULL && !(plan->bands.rate.pass > 0))
+		plan->bands.rate = plan->profile->rate;
+	if (plan->profile != NULL && !(plan->bands.link.pass > 0))
+		plan->bands.link = plan->profile->link;
+	if (plan->profile != NULL && !(plan->bands.latency.pass > 0))
+		plan->bands.latency = plan->profile->latency;
 	plan->bands = ct_bands_fill(&plan->bands);
 }
 
@@ -279,6 +301,8 @@ static struct ct_accept_report *new_report(const struct ct_accept *run)
 	r->budget_ns = run->plan.budget_ns;
 	r->seed = run->plan.seed;
 	r->bands = run->plan.bands;
+	r->profile = run->plan.profile;
+	snprintf(r->today, sizeof(r->today), "%s", run->plan.today);
 	r->verdict = CT_UNJUDGED;
 	for (uint32_t i = 0; i < w->nhosts; i++) {
 		const struct ct_host *h = &w->hosts[i];
@@ -292,12 +316,27 @@ static struct ct_accept_report *new_report(const struct ct_accept *run)
 	return r;
 }
 
+/* Percent of the budget for what comes behind the collectives, which take what is left. */
+uint64_t ct_accept_until(const struct ct_accept *run, enum ct_stage stage)
+{
+	static const uint32_t percent[CT_NSTAGES] = { [CT_STAGE_LADDER] = 10, [CT_STAGE_CONGESTION] = 5 };
+	uint32_t behind = 0;
+
+	for (uint32_t i = (uint32_t)stage + 1; i < CT_NSTAGES; i++)
+		if (run->plan.stages & 1u << i)
+			behind += percent[i];
+	return run->plan.budget_ns / 100 * (100 - behind);
+}
+
 static ct_status run_stages(struct ct_accept *run)
 {
 	static ct_status (*const stage[CT_NSTAGES])(struct ct_accept *) = {
-		ct_accept_environment, ct_accept_map, ct_accept_pairs, ct_accept_collectives
+		ct_accept_environment, ct_accept_map, ct_accept_internal, ct_accept_pairs,
+		ct_accept_rails, ct_accept_collectives, ct_accept_ladder, ct_accept_congestion,
+		ct_accept_soak
 	};
 	ct_status s = CT_OK;
+	uint64_t began;
 
 	for (int i = 0; i < CT_NSTAGES && s == CT_OK; i++) {
 		/* The environment is always looked at: the candidates come from there. */
@@ -307,7 +346,9 @@ static ct_status run_stages(struct ct_accept *run)
 			continue;
 		}
 		ct_session_phase(run->session, "accept: %s", stage_names[i]);
+		began = ct_now_ns();
 		s = stage[i](run);
+		run->report->stage_ns[i] = ct_now_ns() - began;
 		if (s == CT_OK && run->report->skipped[i][0] == '\0')
 			run->report->stages |= 1u << i;
 	}
@@ -326,6 +367,7 @@ ct_status ct_accept_run(struct ct_session *session, const struct ct_accept_plan 
 		run->session = session;
 		run->world = ct_session_world(session);
 		run->plan = *plan;
+		run->scope = "";
 		fill_plan(&run->plan);
 		run->start_ns = ct_now_ns();
 		run->report = new_report(run);
@@ -359,9 +401,18 @@ void ct_accept_free(struct ct_accept_report *report)
 		ct_free(report->figures[i].round_ns);
 	for (size_t i = 0; i < report->nmap; i++)
 		ct_free(report->map[i]);
+	ct_isolation_free(&report->isolation);
+	ct_free((void *)report->fleet.leaf_of);
+	ct_free((void *)report->fleet.names);
+	ct_free(report->node_names);
+	ct_free(report->against);
+	ct_free(report->soak.at_s);
+	ct_free(report->soak.ns[0]);
+	ct_free(report->soak.ns[1]);
 	ct_free(report->map);
 	ct_free(report->figures);
 	ct_free(report->env);
+	ct_free(report->differences);
 	ct_findings_free(&report->findings);
 	ct_free(report);
 }

@@ -45,6 +45,12 @@ const struct ct_world *ct_session_world(const struct ct_session *session);
 /* "dissemination barrier over shm": how starts are synchronised, for the record. */
 const char *ct_session_sync_text(const struct ct_session *session);
 
+/* What measured transports are to be wrapped with; NULL = nothing. Borrowed. */
+const struct ct_net_wrap *ct_session_net_wrap(const struct ct_session *session);
+
+/* Has this rank been asked to end? Local: who acts on it agrees with the others first. */
+bool ct_session_interrupted(const struct ct_session *session);
+
 /* Begins a phase: names it for the watchdog and restarts its deadline. 79 bytes are kept. */
 void ct_session_phase(struct ct_session *session, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -76,6 +76,16 @@ const struct ct_world *ct_session_world(const struct ct_session *session)
 	return session->attr.world;
 }
 
+const struct ct_net_wrap *ct_session_net_wrap(const struct ct_session *session)
+{
+	return session->attr.net_wrap;
+}
+
+bool ct_session_interrupted(const struct ct_session *session)
+{
+	return session->attr.interrupted != NULL && session->attr.interrupted(session->attr.arg) != 0;
+}
+
 const char *ct_session_sync_text(const struct ct_session *session)
 {
 	return session->sync.text;

@@ -23,4 +23,4 @@ EXTRA_DIST += tests/fixtures/sonic-stock.json tests/golden/help-roce.txt \
 	tests/golden/roce-sonic.json tests/golden/roce-cumulus.txt tests/golden/roce-eos.txt \
 	tests/golden/roce-nxos.txt tests/golden/roce-os10.txt tests/golden/roce-junos.txt \
 	tests/golden/roce-dcb.txt tests/golden/roce-mlnx_qos-unit.txt
-shell_tests += tests/cli/accept_pretend.t
+shell_tests += tests/cli/accept_pretend.t tests/cli/launch_recipes.t tests/cli/accept_fault.t
