@@ -35,6 +35,5 @@ else
 colltune_SOURCES += bench/dcb_none.c
 endif
 EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c
-colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c
 # What a type of cluster should reach.
 colltune_SOURCES += bench/profile.h bench/profile.c
