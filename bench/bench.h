@@ -37,6 +37,7 @@ extern const struct ct_option *const ct_accept_options[];
 extern const struct ct_option *const ct_list_options[];
 extern const struct ct_option *const ct_view_options[];
 extern const struct ct_option *const ct_compare_options[];
+extern const struct ct_option *const ct_tune_options[];
 extern const struct ct_option *const ct_export_options[];
 extern const struct ct_option *const ct_roce_options[];
 
@@ -47,6 +48,7 @@ int ct_topo_main(int argc, char **argv);
 int ct_list_main(int argc, char **argv);
 int ct_view_main(int argc, char **argv);
 int ct_compare_main(int argc, char **argv);
+int ct_tune_main(int argc, char **argv);
 int ct_export_main(int argc, char **argv);
 int ct_roce_main(int argc, char **argv);
 

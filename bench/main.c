@@ -13,6 +13,8 @@ static const struct ct_command commands[] = {
 	{ "list", "backends, transports, algorithms, advice rules; why one is missing", ct_list_main, ct_list_options },
 	{ "view", "follow a running or finished result directory", ct_view_main, ct_view_options },
 	{ "compare", "two sets of results, size by size: faster, slower, same, not resolved", ct_compare_main, ct_compare_options },
+	{ "tune", "search the fastest algorithms and knobs; the rules that come of it", ct_tune_main,
+		ct_tune_options },
 	{ "export", "a rules file as the settings file of Open MPI, NCCL, UCC or UCX", ct_export_main, ct_export_options },
 	{ "roce", "RoCE: headroom, PFC and ECN thresholds; switch and host configurations", ct_roce_main,
 		ct_roce_options },

@@ -18,6 +18,7 @@ include tests/unit/measure.mk
 include tests/unit/model.mk
 include tests/unit/topo.mk
 include tests/unit/rules.mk
+include tests/unit/tune.mk
 include tests/unit/accept.mk
 include tests/unit/api.mk
 include docs/examples/local.mk

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A finding for the terminal. */
 #include <stdio.h>
+#include <string.h>
 
 #include "advise.h"
 
@@ -21,6 +22,9 @@ void ct_finding_text(const struct ct_finding *f, struct ct_buf *out)
 		snprintf(line, sizeof(line),
 			 "measured %.2f times [%.2f %.2f], p = %.2g, effect %.2f", f->gain.ratio,
 			 f->gain.low, f->gain.high, f->p, f->effect);
+		if (f->expected[0] != '\0')
+			snprintf(line + strlen(line), sizeof(line) - strlen(line), "; expected: %s",
+				f->expected);
 		ct_buf_wrapped(out, "    gain: ", line);
 	} else if (f->expected[0] != '\0') {
 		snprintf(line, sizeof(line), "expected: %s", f->expected);

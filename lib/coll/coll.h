@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "boot/boot.h"
+#include "model/model.h"
 #include "net/net.h"
 
 enum { CT_COLL_ABI = 1, CT_MARKS = 4, CT_MAX_KNOBS = 4 };
@@ -184,5 +185,28 @@ void ct_verify_fill(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nra
 void ct_verify_spoil(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks);
 uint64_t ct_verify_count(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks,
 	uint64_t seed);
+
+/* ---- prediction: what a schedule would take over links that are known (predict.c) ------------ */
+
+struct ct_predict {
+	ct_coll coll;
+	const char *algo; /* of ours; NULL or "auto": what auto picks */
+	uint64_t segment; /* its knob, bytes; 0 = whole blocks */
+	uint32_t nranks, root;
+	uint64_t bytes;   /* size column */
+	ct_type type;
+	/* The link between two ranks, never NULL (a rank and itself: its sums and copies). NULL: LINK
+	 * for all. */
+	const struct ct_link *(*link_of)(void *arg, uint32_t a, uint32_t b);
+	void *arg;
+	const struct ct_link *link;
+};
+
+/* Plays the schedules of all ranks: a message holds its sender for the gap, arrives one way later, is
+ * taken in one after another; sums and copies take their rank's time. Where that would be more than
+ * some 100,000 steps one rank's stand for all, as if all were alike (*ALIKE is set; trees are not
+ * alike, and are short). CT_NOTFOUND: no such algorithm of ours; CT_UNSUPPORTED: too many steps;
+ * CT_NOMEM; the generator's errors. Any thread. */
+ct_status ct_coll_predict(const struct ct_predict *in, double *ns, bool *alike);
 
 #endif

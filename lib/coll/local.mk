@@ -18,6 +18,7 @@ core_sources += \
 	lib/coll/openmpi.c \
 	lib/coll/order.c lib/coll/order.h \
 	lib/coll/p2p.c \
+	lib/coll/predict.c \
 	lib/coll/reduce.c lib/coll/reduce.h \
 	lib/coll/reduce_scatter.c \
 	lib/coll/registry.c \

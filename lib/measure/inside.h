@@ -230,6 +230,10 @@ struct ct_lane {
 	bool active, interrupted;
 };
 
+/* Collective. Opens LIB (its backend and net are filled in) and measures the loop's own cost over it;
+ * one that cannot run here is left with status CT_UNSUPPORTED and its reason. */
+ct_status ct_run_lib_open(struct ct_session *session, struct ct_run_lib *lib);
+
 /* Collective. Fills LANE's descriptor from its candidate and prepares the request. */
 ct_status ct_lane_prepare(struct ct_lane *lane);
 /* Collective. First call, verified calls, and how many round trips make a sample. */
@@ -238,6 +242,11 @@ ct_status ct_lane_warm_up(struct ct_lane *lane);
 ct_status ct_lane_batch(struct ct_lane *lane, bool *done);
 /* Collective. The last verified call; completes the result. */
 ct_status ct_lane_finish(struct ct_lane *lane);
+/* One call of the prepared request, without a barrier before it. */
+ct_status ct_lane_call(struct ct_lane *lane, uint64_t *ns);
+/* Collective. The end of a number of calls: the maxima in V (N values, then failure and interrupt),
+ * which everyone learns. V needs room for N + 2. */
+ct_status ct_lane_close(struct ct_lane *lane, ct_status mine, int64_t *v, size_t n);
 /* Gives up the request; the result stays. */
 void ct_lane_release(struct ct_lane *lane);
 

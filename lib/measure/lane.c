@@ -65,7 +65,7 @@ static ct_status timed_call(struct ct_session *s, const struct ct_coll_lib *lib,
 	return status;
 }
 
-static ct_status call(struct ct_lane *lane, uint64_t *ns)
+ct_status ct_lane_call(struct ct_lane *lane, uint64_t *ns)
 {
 	const struct ct_coll_lib *lib = &lane->lib->lib;
 	const struct ct_session *s = lane->session;
@@ -83,7 +83,7 @@ static ct_status checked_call(struct ct_lane *lane, uint64_t *ns, uint64_t *wron
 	const struct ct_world *w = ct_session_world(lane->session);
 	ct_status status;
 
-	status = call(lane, ns);
+	status = ct_lane_call(lane, ns);
 	if (status == CT_OK)
 		*wrong += ct_verify_count(&lane->desc, w->rank, w->nranks, lane->plan->seed);
 	return status;
@@ -225,9 +225,7 @@ static ct_status interrupted_status(void)
 	return ct_fail(CT_INTERRUPTED, "interrupted between samples; complete points are kept");
 }
 
-/* The end of a number of calls: the maxima in V (N values, then failure and interrupt), which
- * everyone learns. V needs room for N + 2. */
-static ct_status close_calls(struct ct_lane *lane, ct_status mine, int64_t *v, size_t n)
+ct_status ct_lane_close(struct ct_lane *lane, ct_status mine, int64_t *v, size_t n)
 {
 	char why[512] = "";
 	ct_status status;
@@ -260,7 +258,7 @@ static ct_status some_calls(struct ct_lane *lane, uint32_t calls, uint32_t check
 			return status;
 		if (told->mine != CT_OK)
 			continue;
-		told->mine = i < checked ? checked_call(lane, &ns, &told->wrong) : call(lane, &ns);
+		told->mine = i < checked ? checked_call(lane, &ns, &told->wrong) : ct_lane_call(lane, &ns);
 		if (i == 0)
 			told->first_ns = ns;
 		told->best_ns = ns < told->best_ns ? ns : told->best_ns;
@@ -283,7 +281,7 @@ ct_status ct_lane_warm_up(struct ct_lane *lane)
 		return status;
 	v[0] = (int64_t)told.first_ns;
 	v[1] = told.best_ns == UINT64_MAX ? 0 : (int64_t)told.best_ns;
-	status = close_calls(lane, told.mine, v, 2);
+	status = ct_lane_close(lane, told.mine, v, 2);
 	if (status != CT_OK)
 		return status;
 	lane->result.first_ns = (uint64_t)v[0];
@@ -312,7 +310,7 @@ static ct_status take_batch(struct ct_lane *lane, uint32_t size, ct_status *mine
 		if (status != CT_OK)
 			return status;
 		if (*mine == CT_OK)
-			*mine = call(lane, &ns);
+			*mine = ct_lane_call(lane, &ns);
 		spans[i] = (int64_t)ns;
 		poll_interrupt(lane);
 	}
@@ -370,7 +368,7 @@ ct_status ct_lane_batch(struct ct_lane *lane, bool *done)
 	after = ct_counters_read(device, w->local_rank == 0);
 	ct_counters_add(&lane->counters, &before, &after);
 	v[size] = (int64_t)elapsed;
-	status = close_calls(lane, mine, v, size + 1);
+	status = ct_lane_close(lane, mine, v, size + 1);
 	if (status != CT_OK)
 		return status;
 	for (uint32_t i = 0; i < size; i++)
@@ -428,7 +426,7 @@ ct_status ct_lane_finish(struct ct_lane *lane)
 	if (lane->stop.check != 0) {
 		status = some_calls(lane, 1, 1, &told);
 		if (status == CT_OK)
-			status = close_calls(lane, told.mine, v, 0);
+			status = ct_lane_close(lane, told.mine, v, 0);
 		if (status != CT_OK)
 			return status;
 		lane->result.checked++;

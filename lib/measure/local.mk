@@ -22,4 +22,5 @@ core_sources += \
 	lib/measure/store.c \
 	lib/measure/suspects.c \
 	lib/measure/sync.c \
+	lib/measure/trials.c \
 	lib/measure/watchdog.c

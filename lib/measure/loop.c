@@ -28,26 +28,26 @@ static struct ct_run_lib *find_lib(struct run *run, const struct ct_candidate *c
 	return NULL;
 }
 
-static ct_status open_lib(struct run *run, struct ct_run_lib *lib)
+ct_status ct_run_lib_open(struct ct_session *session, struct ct_run_lib *lib)
 {
-	const struct ct_session_attr *attr = &run->session->attr;
+	const struct ct_session_attr *attr = &session->attr;
 	struct ct_coll_env env = {
 		.world = attr->world, .net = lib->net[0] != '\0' ? lib->net : "auto",
 		.net_settings = attr->net_settings, .net_wrap = attr->net_wrap,
 		.record = attr->record, .replay = attr->replay,
-		.open_by = ct_session_open_by(run->session),
+		.open_by = ct_session_open_by(session),
 	};
 	struct ct_coll_lib opened = { 0 };
 	ct_status status;
 
-	ct_session_phase(run->session, "opening %s%s%s", lib->backend,
+	ct_session_phase(session, "opening %s%s%s", lib->backend,
 		lib->net[0] != '\0' ? "/" : "", lib->net);
-	status = ct_session_agree(run->session,
+	status = ct_session_agree(session,
 		ct_coll_open(lib->backend, attr->modules, &env, &opened));
 	if (status == CT_OK) {
 		lib->lib = opened;
 		lib->caps = opened.ops->query(opened.self);
-		status = ct_lane_overhead(run->session, &lib->lib, &lib->overhead_ns);
+		status = ct_lane_overhead(session, &lib->lib, &lib->overhead_ns);
 		if (status != CT_OK)
 			ct_coll_close(&lib->lib);
 	} else if (opened.ops != NULL) {
@@ -74,7 +74,7 @@ static ct_status open_libs(struct run *run)
 		*lib = (struct ct_run_lib){ .status = CT_OK };
 		snprintf(lib->backend, sizeof(lib->backend), "%s", c->backend);
 		snprintf(lib->net, sizeof(lib->net), "%s", c->net);
-		status = open_lib(run, lib);
+		status = ct_run_lib_open(run->session, lib);
 		if (status != CT_OK)
 			return status;
 		run->nlibs++;

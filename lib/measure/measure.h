@@ -194,6 +194,55 @@ struct ct_measure_plan {
  */
 ct_status ct_measure_run(struct ct_session *session, const struct ct_measure_plan *plan);
 
+/* ---- trials: a few samples of many candidates, for who searches (trials.c) ------------------- */
+
+struct ct_trials;
+
+/* One take: SAMPLES samples of each of the N candidates WHICH (indices), in turns whose order is
+ * shuffled. A candidate that has not been used at this test before is prepared and warmed up. */
+struct ct_trial {
+	const struct ct_test *test;
+	const uint32_t *which;
+	uint32_t n, samples;
+	uint32_t warmup; /* calls before a candidate's first sample; 0 = 1 */
+	bool cold;       /* no warm-up call: the first call is a sample (unless it is verified) */
+	bool verify;     /* compare the data of a candidate's first call */
+};
+
+struct ct_trial_out {
+	uint64_t *ns;        /* [n][samples]: maximum over ranks; of one operation */
+	ct_status *status;   /* [n] CT_OK, CT_UNSUPPORTED (see ct_trials_why), CT_CORRUPT: wrong data */
+	uint64_t elapsed_ns; /* all of it, preparing included: maximum over ranks */
+};
+
+/* Collective. Opens the N backends of BASES (backend and net are read) once; libraries that cannot
+ * run here keep their place, ct_trials_caps() is NULL then. SEED: of inputs and order. Close with
+ * ct_trials_close(). CT_NOMEM, CT_INVALID, CT_PEER, CT_TIMEOUT. */
+ct_status ct_trials_open(struct ct_session *session, const struct ct_candidate *bases, size_t n,
+	uint64_t seed, struct ct_trials **trials);
+void ct_trials_close(struct ct_trials *trials);
+
+/* What base I can do; borrowed until close. NULL: it cannot run here, *WHY says why. */
+const struct ct_coll_caps *ct_trials_caps(const struct ct_trials *trials, size_t i,
+	const char **why);
+
+/* Adds a candidate of one of the bases; *INDEX is what takes name it by. The same on every rank.
+ * CT_NOMEM, CT_NOTFOUND (no such base). */
+ct_status ct_trials_add(struct ct_trials *trials, const struct ct_candidate *candidate,
+	uint32_t *index);
+const struct ct_candidate *ct_trials_candidate(const struct ct_trials *trials, uint32_t index);
+
+/* Why candidate INDEX could not be prepared at the last take that tried; "" if it could. */
+const char *ct_trials_why(const struct ct_trials *trials, uint32_t index);
+
+/* Gives up what is prepared, which borrows the last test's partners. */
+void ct_trials_forget(struct ct_trials *trials);
+
+/* Collective, the same on every rank, who all get the same times. CT_INTERRUPTED, CT_TIMEOUT,
+ * CT_PEER, CT_NOMEM, CT_INVALID. */
+ct_status ct_trials_take(struct ct_trials *trials, const struct ct_trial *trial,
+	struct ct_trial_out *out);
+
 /* Candidate list from texts: BACKENDS "native,mpi" × NETS "shm,tcp" (native only; NULL = the
  * backend's own choice), each with its default algorithm, or, with ALGOS, one per algorithm of
  * COLL: "all", or names with knobs ("ring:segment=65536,rabenseifner"); a backend that lacks a named

@@ -99,4 +99,44 @@ struct ct_bands {
 enum ct_verdict ct_judge(double efficiency, double low, double high, struct ct_bands bands,
 	bool oversubscribed);
 
+/* ---- links: LogGP by netgauge's method (loggp.c) --------------------------------------------- */
+
+enum { CT_LINK_SIZES = 24, CT_LINK_SEGMENTS = 6 };
+
+/* What is measured between two ranks, by size: PRTT(1, 0, s) / 2, and the time between messages that
+ * follow each other, (PRTT(n, 0, s) - PRTT(1, 0, s)) / (n - 1) (Hoefler, Lichei, Rehm 2007), one way
+ * and with as many the other way at once. */
+struct ct_link_points {
+	size_t n;
+	uint64_t bytes[CT_LINK_SIZES]; /* ascending */
+	double oneway_ns[CT_LINK_SIZES], gap_ns[CT_LINK_SIZES];
+	double duplex_ns[CT_LINK_SIZES]; /* per message and direction; 0 = not measured: as gap */
+};
+
+/* g + (s - 1) G from FROM bytes on: where the residuals jump, the library changes its protocol. */
+struct ct_link_segment {
+	uint64_t from;
+	double g_ns, G_ns; /* per message; per byte */
+	double error;      /* largest relative residual within the segment */
+};
+
+struct ct_link {
+	struct ct_link_points points;
+	struct ct_link_segment segment[CT_LINK_SEGMENTS];
+	size_t nsegments;
+	double alpha_ns, beta_ns; /* Hockney: least squares of oneway_ns, weighted by 1 / time^2 */
+	double error;             /* mean relative residual of that */
+	double reduce_ns, copy_ns; /* per byte; 0 = nothing */
+	bool known;
+};
+
+/* Fills LINK from POINTS (reduce_ns and copy_ns are kept). known = false with fewer than two points, or
+ * times that are not positive and finite. Pure. */
+void ct_link_fit(const struct ct_link_points *points, struct ct_link *link);
+
+/* One way, gap and duplex gap for BYTES: interpolated between points, beyond them by the last slope. */
+double ct_link_oneway(const struct ct_link *link, uint64_t bytes);
+double ct_link_gap(const struct ct_link *link, uint64_t bytes);
+double ct_link_duplex(const struct ct_link *link, uint64_t bytes);
+
 #endif

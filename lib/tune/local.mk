@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# tune: what was found best, as the settings files of others.
+# tune: the search for what is fastest, and what was found as the settings files of others.
 core_sources += \
+	lib/tune/cover.c \
 	lib/tune/environment.c \
 	lib/tune/export.c \
 	lib/tune/inside.h \
+	lib/tune/judge.c \
+	lib/tune/links.c \
 	lib/tune/nccl.c \
 	lib/tune/openmpi.c \
-	lib/tune/tune.h
+	lib/tune/search.c \
+	lib/tune/search.h \
+	lib/tune/suggest.c \
+	lib/tune/tune.h \
+	lib/tune/tuner.c \
+	lib/tune/write.c

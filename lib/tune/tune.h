@@ -1,10 +1,126 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Door of tune: what was found best, written as the settings files of others. */
+/* Door of tune: the search for what is fastest here, the rules that come of it, and what was found best
+ * written as the settings files of others. */
 #ifndef CT_TUNE_H
 #define CT_TUNE_H
 
+#include <stdbool.h>
+
+#include "advise/advise.h"
 #include "base/base.h"
+#include "measure/measure.h"
 #include "rules/rules.h"
+#include "search.h"
+
+/* ---- search (tuner.c) ----------------------------------------------------------------------- */
+
+struct ct_tune_attr {
+	const ct_coll *colls;
+	size_t ncolls;
+	const char *backends;  /* "native,mpi"; one that cannot run here is noted, not an error */
+	const char *net;       /* transport of native; NULL = auto */
+	ct_type type;
+	ct_op op;
+	uint64_t min_bytes, max_bytes; /* 0 = 8 and 16 MiB */
+	double factor;                 /* from size to size; 0 = 2 */
+	uint64_t budget_ns;            /* of all of it; 0 = 60 s. The search ends by itself before */
+	double effort;                 /* see search.h; 0 = its default */
+	uint64_t seed;
+	bool no_model;                 /* nothing is predicted, nothing pruned by prediction */
+	/* Told when a part begins, on every rank; may be NULL. */
+	void (*on_part)(void *arg, const char *backend, ct_coll coll);
+	void *arg;
+};
+
+/* What a backend's messages take, between ranks of one host and between hosts. */
+struct ct_tune_links {
+	struct ct_link host, net; /* known = false: there are no such pairs, or it could not be measured */
+	uint64_t spent_ns;
+};
+
+/* One operation of one backend. */
+struct ct_tune_part {
+	ct_coll coll;
+	const char *backend, *library; /* library: "Open MPI v4.1.4" */
+	struct ct_candidate *cells;    /* cell 0: the default */
+	uint32_t *index;               /* of each cell among the trials' candidates */
+	struct ct_cell *shape;
+	char (*why)[160];              /* of each cell: why it could not be run at some size; "" */
+	size_t ncells;
+	uint64_t *sizes;               /* as measured, nccl-tests' column */
+	size_t nsizes;
+	struct ct_tune_links *links;   /* of its backend */
+	int64_t *predicted;            /* [cell][size] ns; 0 = this model has no schedule for it */
+	struct ct_search found;
+};
+
+struct ct_tuned {
+	struct ct_tune_part *parts;
+	size_t nparts;
+	struct ct_candidate base[8]; /* the backends asked for */
+	char missing[8][160];        /* why one cannot run here or has no choice; "" */
+	struct ct_tune_links links[8];
+	size_t nbases;
+	struct ct_session *session;
+	struct ct_trials *trials;    /* still open: more can be measured */
+	struct ct_tune_attr attr;    /* defaults filled in; texts are borrowed */
+	uint64_t elapsed_ns;
+};
+
+/*
+ * Collective. Searches every operation of every backend within ATTR's budget; the default is always a
+ * candidate. All ranks get the same samples, hence the same answer. Free with ct_tune_free(), which
+ * is collective too. CT_INVALID (nothing asked, a name, sizes, a budget too small for one sample),
+ * CT_UNSUPPORTED (no backend can run), CT_NOMEM, CT_PEER, CT_TIMEOUT.
+ */
+ct_status ct_tune_run(struct ct_session *session, const struct ct_tune_attr *attr,
+	struct ct_tuned **tuned);
+void ct_tune_free(struct ct_tuned *tuned);
+
+/* Collective. Measures the links of base I by netgauge's method over the backend's own messages
+ * (links.c). What cannot be measured stays unknown; only CT_NOMEM, CT_PEER, CT_TIMEOUT fail. */
+ct_status ct_tune_measure_links(struct ct_session *session, struct ct_tuned *tuned, size_t i);
+
+/* Predicted ns of CELL of PART at SIZE bytes on NRANKS ranks, RANKS_PER_HOST of them on each host; 0
+ * where there is no schedule of ours under the algorithm's name, or the links are not known. Pure. */
+double ct_tune_predict(const struct ct_tune_part *part, size_t cell, uint64_t bytes, uint32_t nranks,
+	uint32_t ranks_per_host, bool *alike);
+
+/* What a search was worth: an exhaustive sweep as an oracle, then fresh samples. */
+enum { CT_JUDGE_HELD = 10 };
+struct ct_tune_verdict {
+	uint64_t exhaustive_ns;                     /* 20 samples and 5 warm-up calls of every legal cell */
+	uint64_t legal;                             /* cells times sizes */
+	uint32_t best[CT_SEARCH_MOST_SIZES];        /* the oracle's */
+	double loss[CT_SEARCH_MOST_SIZES];          /* chosen / oracle's best, medians of fresh samples */
+	struct ct_ratio gain[CT_SEARCH_MOST_SIZES]; /* default / chosen, of fresh samples */
+	double mean_loss, worst_loss;               /* geometric mean and largest, as factors */
+	uint64_t held_bytes[CT_JUDGE_HELD];         /* sizes that were not searched */
+	struct ct_ratio held[CT_JUDGE_HELD];        /* default / chosen there; 1 [1 1] where both are one */
+	size_t nheld;
+};
+
+/* Collective: takes many times as long as the search. Errors as ct_tune_run(). */
+ct_status ct_tune_judge(struct ct_tuned *tuned, size_t part, struct ct_tune_verdict *verdict);
+
+/* The rules as colltune-rules/1; MACHINE: ct_machine_hash()'s text, FINGERPRINT may be NULL. A new
+ * reference, or NULL without memory. Defaults make no rule, so there may be none. */
+json_t *ct_tune_rules(const struct ct_tuned *tuned, const struct ct_world *world, const char *machine,
+	const char *fingerprint);
+
+/* Sizes at which it is not known whether the default loses, and all sizes that were measured. */
+void ct_tune_unresolved(const struct ct_tuned *tuned, size_t *unresolved, size_t *measured);
+
+/* Adds to FINDINGS what the search suggests: a finding for each rule, with its setting as RULES_PATH (the
+ * rules file; NULL: not written yet) puts it into effect and how to undo it, and a note for each
+ * operation whose defaults are best. CT_NOMEM. */
+ct_status ct_tune_suggest(const struct ct_tuned *tuned, const char *rules_path,
+	struct ct_findings *findings);
+
+/* Puts FINDINGS in order: warnings, measured gains from the largest down, other advice, notes. */
+void ct_findings_order(struct ct_findings *findings);
+
+/* ---- export --------------------------------------------------------------------------------- */
 
 /* What could not be written, or is written otherwise than the rules say; one line each. */
 struct ct_export_remark {

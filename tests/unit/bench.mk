@@ -29,7 +29,7 @@ mpirun_tests += \
 EXTRA_DIST += tests/mpirun/ranks.sh \
 	tests/golden/allreduce-0.jsonl tests/golden/allreduce-1.jsonl \
 	tests/golden/help.txt tests/golden/help-accept.txt tests/golden/help-bench.txt \
-	tests/golden/help-compare.txt tests/golden/help-export.txt \
+	tests/golden/help-compare.txt tests/golden/help-export.txt tests/golden/help-tune.txt \
 	tests/golden/help-list.txt tests/golden/help-perftest.txt tests/golden/help-topo.txt \
 	tests/golden/help-view.txt \
 	tests/golden/replay.csv tests/golden/replay.txt

@@ -2,6 +2,7 @@
 # Tests of coll: "unit_tests += tests/unit/test_coll_WHAT" per C test (its source is tests/unit/test_coll_WHAT.c).
 unit_tests += \
 	tests/unit/test_coll_native \
+	tests/unit/test_coll_predict \
 	tests/unit/test_coll_reduce \
 	tests/unit/test_coll_schedule \
 	tests/unit/test_coll_verify

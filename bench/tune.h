@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of `colltune tune` share. */
+#ifndef CT_BENCH_TUNE_H
+#define CT_BENCH_TUNE_H
+
+#include "job.h"
+#include "tune/tune.h"
+
+struct ct_tune_settings {
+	struct ct_job_settings job; /* first: the rows of job.c count from here */
+	uint64_t budget, min_bytes, max_bytes;
+	double factor, effort;
+	char *type, *output;
+	bool judge, no_model;
+	int64_t predict; /* ranks; 0 = nothing is predicted */
+};
+
+/* The tables and the rules on standard output. */
+void ct_tune_show(const struct ct_tuned *tuned, const struct ct_world *world);
+
+/* Rank 0: what the model predicts for RANKS ranks, as many on a host as here. */
+void ct_tune_show_predicted(const struct ct_tuned *tuned, const struct ct_world *world, uint32_t ranks);
+
+/* Rank 0: the list of suggestions. RULES_PATH: where the rules were written; NULL = nowhere. CT_NOMEM. */
+ct_status ct_tune_advise(const struct ct_tuned *tuned, const struct ct_world *world,
+	const char *rules_path);
+
+/* Rank 0: what part P was worth. */
+void ct_tune_show_verdict(const struct ct_tuned *tuned, size_t p, const struct ct_tune_verdict *verdict);
+
+/* "ring segment=65536": a cell without its backend. */
+const char *ct_tune_cell_text(const struct ct_candidate *c, char out[96]);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a search was worth: every legal cell at every size as people sweep today, and then fresh samples
+ * of the choice, of the sweep's best and of the default, in turns. */
+#include <math.h>
+#include <string.h>
+
+#include "tune.h"
+
+enum { SWEEP = 20, SWEEP_WARM = 5, FRESH = 30, MOST_FRESH = 3 };
+
+struct judging {
+	struct ct_tuned *tuned;
+	struct ct_tune_part *part;
+	uint64_t *ns;
+	ct_status *status;
+	uint32_t *which;
+};
+
+static ct_status take(struct judging *j, uint64_t bytes, const uint32_t *cells, uint32_t n,
+	uint32_t samples, uint64_t *elapsed)
+{
+	struct ct_test test = { .coll = j->part->coll, .type = j->tuned->attr.type, .op = j->tuned->attr.op,
+		.bytes = bytes };
+	struct ct_trial trial = { .test = &test, .which = j->which, .n = n, .samples = samples,
+		.warmup = SWEEP_WARM };
+	struct ct_trial_out out = { j->ns, j->status, 0 };
+	ct_status status;
+
+	for (uint32_t k = 0; k < n; k++)
+		j->which[k] = j->part->index[cells[k]];
+	status = ct_trials_take(j->tuned->trials, &trial, &out);
+	*elapsed += out.elapsed_ns;
+	return status;
+}
+
+/* The sweep at size I: v->best. */
+static ct_status sweep(struct judging *j, size_t i, struct ct_tune_verdict *v)
+{
+	uint32_t all[CT_SEARCH_MOST_CELLS] = { 0 }, n = (uint32_t)j->part->ncells;
+	uint64_t least = UINT64_MAX;
+	ct_status status;
+
+	for (uint32_t c = 0; c < n; c++)
+		all[c] = c;
+	ct_trials_forget(j->tuned->trials);
+	status = take(j, j->part->sizes[i], all, n, SWEEP, &v->exhaustive_ns);
+	for (uint32_t c = 0; c < n && status == CT_OK; c++) {
+		uint64_t *ns = j->ns + (size_t)c * SWEEP;
+
+		if (j->status[c] != CT_OK)
+			continue;
+		v->legal++;
+		ct_sort_u64(ns, SWEEP);
+		if (ct_median(ns, SWEEP) < least) {
+			least = ct_median(ns, SWEEP);
+			v->best[i] = c;
+		}
+	}
+	return status;
+}
+
+static void to_double(const uint64_t *ns, double *out)
+{
+	for (int k = 0; k < FRESH; k++)
+		out[k] = (double)ns[k];
+}
+
+/* Fresh samples of up to three cells of which the first two may be one; 0: default, 1: choice, 2: best. */
+static ct_status duel(struct judging *j, uint64_t bytes, const uint32_t cell[MOST_FRESH],
+	double times[MOST_FRESH][FRESH])
+{
+	uint32_t list[MOST_FRESH] = { 0 }, n = 0, at[MOST_FRESH];
+	uint64_t elapsed = 0;
+	ct_status status;
+
+	for (uint32_t k = 0; k < MOST_FRESH; k++) {
+		for (at[k] = 0; at[k] < n && list[at[k]] != cell[k]; at[k]++)
+			;
+		if (at[k] == n)
+			list[n++] = cell[k];
+	}
+	ct_trials_forget(j->tuned->trials);
+	status = take(j, bytes, list, n, FRESH, &elapsed);
+	for (uint32_t k = 0; k < MOST_FRESH && status == CT_OK; k++) {
+		/* a choice that cannot run at a size nobody has tried is the default there */
+		if (j->status[at[k]] != CT_OK)
+			at[k] = at[0];
+		to_double(j->ns + (size_t)at[k] * FRESH, times[k]);
+	}
+	return status;
+}
+
+static double median_of(const double *v)
+{
+	uint64_t sorted[FRESH];
+
+	for (int k = 0; k < FRESH; k++)
+		sorted[k] = (uint64_t)v[k];
+	ct_sort_u64(sorted, FRESH);
+	return (double)ct_median(sorted, FRESH);
+}
+
+static struct ct_ratio gain_of(const uint32_t cell[MOST_FRESH], double times[MOST_FRESH][FRESH])
+{
+	struct ct_ratio same = { 1, 1, 1 };
+
+	return cell[0] == cell[1] ? same : ct_ratio_interval(times[0], FRESH, times[1], FRESH, 0.95);
+}
+
+static ct_status judge_size(struct judging *j, size_t i, struct ct_tune_verdict *v)
+{
+	double times[MOST_FRESH][FRESH];
+	uint32_t cell[MOST_FRESH] = { 0, ct_search_choice(&j->part->found, i), 0 };
+	ct_status status = sweep(j, i, v);
+
+	cell[2] = v->best[i];
+	if (status == CT_OK)
+		status = duel(j, j->part->sizes[i], cell, times);
+	if (status != CT_OK)
+		return status;
+	v->gain[i] = gain_of(cell, times);
+	v->loss[i] = cell[1] == cell[2] ? 1 : median_of(times[1]) / median_of(times[2]);
+	v->worst_loss = fmax(v->worst_loss, v->loss[i]);
+	v->mean_loss += log(v->loss[i]) / (double)j->part->nsizes;
+	return CT_OK;
+}
+
+/* Sizes between those of the search, spread over all of them. */
+static ct_status judge_held(struct judging *j, struct ct_tune_verdict *v)
+{
+	size_t n = j->part->nsizes;
+	ct_status status = CT_OK;
+
+	for (size_t k = 0; k < CT_JUDGE_HELD && n > 1 && status == CT_OK; k++) {
+		size_t i = k * (n - 1) / CT_JUDGE_HELD;
+		uint64_t between = j->part->sizes[i] + (j->part->sizes[i + 1] - j->part->sizes[i]) / 3;
+		uint32_t cell[MOST_FRESH] = { 0, ct_search_choice(&j->part->found, i), 0 };
+		double times[MOST_FRESH][FRESH];
+
+		if (between <= j->part->sizes[i])
+			continue;
+		v->held_bytes[v->nheld] = between;
+		if (cell[1] != 0)
+			status = duel(j, between, cell, times);
+		v->held[v->nheld++] = gain_of(cell, times);
+	}
+	return status;
+}
+
+ct_status ct_tune_judge(struct ct_tuned *tuned, size_t part, struct ct_tune_verdict *v)
+{
+	struct judging j = { .tuned = tuned, .part = &tuned->parts[part] };
+	size_t most = j.part->ncells * SWEEP;
+	ct_status status = CT_OK;
+
+	if (most < (size_t)MOST_FRESH * FRESH)
+		most = (size_t)MOST_FRESH * FRESH;
+	memset(v, 0, sizeof(*v));
+	v->worst_loss = 1;
+	j.ns = ct_alloc(most, sizeof(*j.ns));
+	j.status = ct_alloc(j.part->ncells + MOST_FRESH, sizeof(*j.status));
+	j.which = ct_alloc(j.part->ncells + MOST_FRESH, sizeof(*j.which));
+	if (j.ns == NULL || j.status == NULL || j.which == NULL)
+		status = CT_NOMEM;
+	status = ct_session_agree(tuned->session, status);
+	for (size_t i = 0; i < j.part->nsizes && status == CT_OK; i++)
+		status = judge_size(&j, i, v);
+	if (status == CT_OK)
+		status = judge_held(&j, v);
+	v->mean_loss = exp(v->mean_loss);
+	ct_free(j.which);
+	ct_free(j.status);
+	ct_free(j.ns);
+	return status;
+}

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# colltune tune with threads: the search ends, its rules are rules, bad input is refused. What is fastest
+# here is not asked: that is what the search on known tables is for (test_tune_search).
+. "${CT_SRCDIR:?}/tests/tap.sh"
+
+ok "a search over every operation" timeout 300 "$COLLTUNE" tune allreduce,alltoall allgather \
+	reduce_scatter broadcast -t 2 --coll native --net shm -e 16K -f 4 --budget 20s -o "$tmp/rules.json"
+is "a table for each" "$(grep -cE '^# [a-z_]+, native \(colltune .*\): [0-9]+ settings$' <<< "$out")" 5
+like "the links are told" "$out" '^# links of native, same host: [0-9.]+ us \+ [0-9.]+ ns/B'
+like "what it cost" "$out" '^# [0-9]+ samples in .* an exhaustive sweep'
+like "the list of suggestions ends it" "$out" '^Suggestions'
+like "what is not resolved is counted" "$out" '^# [0-9]+ of [0-9]+ measured sizes are not resolved$'
+ok "the rules are rules" python3 -c '
+import json, sys
+import jsonschema
+f = json.load(open(sys.argv[1]))
+jsonschema.validate(f, json.load(open(sys.argv[2])))
+assert f["scope"]["nodes"] == [1, 1] and f["scope"]["ranks_per_node"] == [2, 2], f["scope"]
+for r in f["rules"]:
+    assert r["gain"]["low"] <= r["gain"]["ratio"] <= r["gain"]["high"], r
+    assert r["backend"] == "native" and r["set"]["algo"] != "auto", r' \
+	"$tmp/rules.json" "$CT_SRCDIR/results/rules.schema.json"
+
+ok "a prediction for more ranks is marked" timeout 300 "$COLLTUNE" tune allreduce -t 2 --net shm -e 4K \
+	-f 8 --predict 1024
+like "as predicted" "$out" '^# PREDICTED for 1024 ranks.*not measured'
+like "with what it would choose" "$out" '^# predicted: allreduce of native, [0-9]+ B: [0-9.]+ us by [a-z]'
+
+ok "an oracle judges" timeout 300 "$COLLTUNE" tune broadcast -t 2 --net shm -b 8 -e 512 -f 8 --judge --no-model
+like "its verdict" "$out" '^# verdict coll=broadcast backend=native mean_loss_percent='
+unlike "without a model nothing is predicted" "$out" '# links|# model'
+
+# bad NAME TEXT ARGUMENT…
+bad() {
+	local name=$1 text=$2
+	shift 2
+	run timeout 60 "$COLLTUNE" tune "$@"
+	is "$name: exit status, lines" "$status $(grep -c . <<< "$err")" "2 1"
+	like "$name: message" "$err" "$text"
+}
+bad "no operation" 'operation|argument|OPERATION' -t 2
+bad "an unknown operation" 'did you mean' allreduze -t 2
+bad "an operation twice" 'named twice' allreduce,allreduce -t 2
+bad "no collective" 'cannot be tuned' barrier -t 2
+bad "one rank" 'at least 2 ranks' allreduce
+bad "several transports" 'one at a time' allreduce -t 2 --net shm,tcp
+bad "sizes upside down" 'above' allreduce -t 2 -b 1K -e 8
+bad "a budget too small for one sample" 'budget' allreduce -t 2 --net shm -e 16M --budget 1ms --no-model
+run timeout 60 "$COLLTUNE" tune allreduce -t 2 -e 64 -o "$tmp/none/rules.json"
+is "rules that cannot be written: exit status" "$status" 3
+run timeout 60 "$COLLTUNE" tune allreduce -t 2 -e 64 -f 8 --coll native,mpi --net shm
+is "a backend that cannot run here is noted" "$status" 0
+like "and named with its reason" "$out" '^# mpi: '
+tap_done
