@@ -4,14 +4,17 @@
 if WITH_NCCL
 if !SANITIZE
 check_LTLIBRARIES += fakecuda.la
-check_PROGRAMS += tests/nccl/choices tests/nccl/rings
-shell_tests += tests/nccl/tuner_real.t tests/nccl/machines_real.t
+check_PROGRAMS += tests/nccl/choices tests/nccl/moves tests/nccl/rings
+shell_tests += tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t
 endif
 endif
-EXTRA_DIST += tests/nccl/tuner_real.t tests/nccl/machines_real.t
+EXTRA_DIST += tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t \
+	tests/nccl/stand-in
 
-fakecuda_la_SOURCES = tests/fake/cuda/device.c tests/fake/cuda/driver.c tests/fake/cuda/fake.h \
-	tests/fake/cuda/memory.c tests/fake/cuda/nvml.c tests/fake/cuda/patch.c tests/fake/cuda/stream.c \
+fakecuda_la_SOURCES = tests/fake/cuda/device.c tests/fake/cuda/door.c tests/fake/cuda/driver.c \
+	tests/fake/cuda/fake.h tests/fake/cuda/fold.c tests/fake/cuda/kernel.c tests/fake/cuda/kernel.h \
+	tests/fake/cuda/layout.h tests/fake/cuda/link.c tests/fake/cuda/memory.c tests/fake/cuda/nvml.c \
+	tests/fake/cuda/p2p.c tests/fake/cuda/patch.c tests/fake/cuda/ring.c tests/fake/cuda/stream.c \
 	tests/fake/cuda/vmm.c
 fakecuda_la_CPPFLAGS = -isystem $(NCCL_HOME)/include
 # What is preloaded must be seen; most arguments mean nothing here.
@@ -31,3 +34,15 @@ tests_nccl_rings_CFLAGS = $(AM_CFLAGS) -Wno-unused-parameter
 tests_nccl_rings_LDADD = $(NCCL_LIBDIR)/libnccl.so.2
 # NCCL's network plugin too.
 tests_nccl_rings_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(NCCL_LIBDIR)
+
+tests_nccl_moves_SOURCES = tests/nccl/moves.c
+tests_nccl_moves_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(NCCL_HOME)/include
+tests_nccl_moves_LDADD = $(NCCL_LIBDIR)/libnccl.so.2
+tests_nccl_moves_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(NCCL_LIBDIR)
+EXTRA_tests_nccl_moves_DEPENDENCIES = tests/nccl/lib/libcuda.so.1
+# The names by which the driver and NVML are opened.
+tests/nccl/lib/libcuda.so.1: fakecuda.la
+	$(AM_V_GEN)$(MKDIR_P) tests/nccl/lib && \
+		ln -sf '$(abs_builddir)/.libs/fakecuda.so' tests/nccl/lib/libnvidia-ml.so.1 && \
+		ln -sf '$(abs_builddir)/.libs/fakecuda.so' $@
+CLEANFILES += tests/nccl/lib/libcuda.so.1 tests/nccl/lib/libnvidia-ml.so.1

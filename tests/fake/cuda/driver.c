@@ -2,9 +2,12 @@
 /* The driver's functions, which libnccl asks the runtime for by name. */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fake.h"
+
+enum { ALIGN = 64 };
 
 static char contexts[FAKE_GPUS_MOST]; /* a GPU's primary context is the address of its letter */
 
@@ -39,13 +42,18 @@ static CUresult address_range(CUdeviceptr *base, size_t *size, CUdeviceptr at)
 	return CUDA_SUCCESS;
 }
 
+CUcontext fake_context(int gpu)
+{
+	return (CUcontext)(contexts + gpu);
+}
+
 static CUresult context_current(CUcontext *context)
 {
-	*context = (CUcontext)(contexts + fake_current);
+	*context = fake_context(fake_current);
 	return CUDA_SUCCESS;
 }
 
-static CUresult context_set(CUcontext context)
+CUresult fake_context_set(CUcontext context)
 {
 	const char *at = (const char *)context;
 
@@ -60,25 +68,53 @@ static CUresult context_device(CUdevice *gpu)
 	return CUDA_SUCCESS;
 }
 
-static void tell(CUfunction function, unsigned int grid, unsigned int block)
+/* The library hands over a kernel's argument as one piece of memory. */
+static void *copy_argument(void **extra)
 {
+	const void *from = NULL;
+	size_t bytes = 0;
+	void *copy = NULL;
+
+	for (size_t i = 0; extra != NULL && extra[i] != CU_LAUNCH_PARAM_END; i += 2) {
+		if (extra[i] == CU_LAUNCH_PARAM_BUFFER_POINTER)
+			from = extra[i + 1];
+		else if (extra[i] == CU_LAUNCH_PARAM_BUFFER_SIZE)
+			bytes = *(const size_t *)extra[i + 1];
+	}
+	if (from != NULL && posix_memalign(&copy, ALIGN, bytes) == 0)
+		memcpy(copy, from, bytes);
+	return copy;
+}
+
+static CUresult start(CUfunction function, unsigned int grid, unsigned int block, CUstream stream,
+	void **extra)
+{
+	const char *name = fake_kernel_name(function);
+	bool run = fake_number("CT_FAKE_KERNELS", 1) != 0;
+	void *argument;
+
 	if (fake_number("CT_FAKE_CUDA_LOG", 0) != 0)
-		fprintf(stderr, "fake-cuda: GPU %d, not run: %s grid %u block %u\n", fake_current,
-			fake_kernel_name(function), grid, block);
+		fprintf(stderr, "fake-cuda: GPU %d, %s: %s grid %u block %u\n", fake_current,
+			run ? "run" : "not run", name, grid, block);
+	if (!run)
+		return CUDA_SUCCESS;
+	argument = strstr(name, "ncclDevKernel_") != NULL ? copy_argument(extra) : NULL;
+	if (argument == NULL)
+		return CUDA_ERROR_NOT_SUPPORTED;
+	fake_stream_do(stream, fake_kernel_run, argument, true);
+	return CUDA_SUCCESS;
 }
 
 static CUresult launch(CUfunction function, unsigned int grid, unsigned int grid_y, unsigned int grid_z,
 	unsigned int block, unsigned int block_y, unsigned int block_z, unsigned int shared,
 	CUstream stream, void **arguments, void **extra)
 {
-	tell(function, grid, block);
-	return CUDA_SUCCESS;
+	return start(function, grid, block, stream, extra);
 }
 
 static CUresult launch_ex(const CUlaunchConfig *config, CUfunction function, void **arguments, void **extra)
 {
-	tell(function, config->gridDimX, config->blockDimX);
-	return CUDA_SUCCESS;
+	return start(function, config->gridDimX, config->blockDimX, config->hStream, extra);
 }
 
 static CUresult pointer_attribute(void *out, CUpointer_attribute attribute, CUdeviceptr at)
@@ -114,7 +150,7 @@ static const struct fake_entry basic[] = {
 	{ "cuDeviceGetAttribute", device_attribute },
 	{ "cuMemGetAddressRange", address_range },
 	{ "cuCtxGetCurrent", context_current },
-	{ "cuCtxSetCurrent", context_set },
+	{ "cuCtxSetCurrent", fake_context_set },
 	{ "cuCtxGetDevice", context_device },
 	{ "cuLaunchKernel", launch },
 	{ "cuLaunchKernelEx", launch_ex },

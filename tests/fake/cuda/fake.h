@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A STAND-IN for the CUDA runtime, driver and NVML, on host memory: enough for the real libnccl to make
- * communicators and to choose and enqueue collectives where no GPU is. Kernels do nothing, so no data
- * move; times mean nothing. For tests, never installed. Set up by the environment (test only):
+ * communicators, to choose and enqueue collectives, and, by an emulator of its ring/simple kernels, to
+ * move data, where no GPU is. Times mean nothing. For tests, never installed. Set up by the environment
+ * (test only):
  *   CT_FAKE_GPUS       how many (8)                CT_FAKE_BUSIDS   their PCI addresses, comma between
  *   CT_FAKE_NVLINKS    links to NVSwitches (18)    CT_FAKE_MULTICAST   1: NVLink SHARP (1)
- *   CT_FAKE_CUDA_LOG   each kernel launch is told on stderr
+ *   CT_FAKE_KERNELS    0: kernels do nothing (1)   CT_FAKE_CUDA_LOG   1: launches are told on stderr
  */
 #ifndef FAKE_CUDA_H
 #define FAKE_CUDA_H
@@ -46,6 +47,18 @@ bool fake_range_add(const struct fake_range *range);
 bool fake_range_find(const void *at, struct fake_range *found);
 bool fake_range_take(void *base, struct fake_range *taken); /* and forgets it */
 
+/* stream.c: RUN(ARGUMENT) happens when all that was put into STREAM before has happened: now, or in a
+ * thread of its own where SLOW or something is still to come. */
+void fake_stream_do(void *stream, void (*run)(void *argument), void *argument, bool slow);
+void fake_stream_wait(void *stream);
+
+/* kernel.c: the argument of a launch, made by malloc() and freed here. */
+void fake_kernel_run(void *argument);
+
+/* driver.c: a GPU's primary context */
+CUcontext fake_context(int gpu);
+CUresult fake_context_set(CUcontext context);
+
 /* One driver function, asked for by name. */
 struct fake_entry {
 	const char *name;
@@ -55,5 +68,6 @@ extern const struct fake_entry fake_virtual_memory[], fake_multicast[];
 
 /* patch.c */
 const char *fake_kernel_name(const void *function);
+const int *fake_function_ids(size_t *n); /* the library's numbers of its device functions, by row */
 
 #endif

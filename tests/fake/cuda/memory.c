@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -125,6 +126,53 @@ cudaError_t cudaFree(void *memory)
 	return cudaSuccess;
 }
 
+/* What another process opens this memory by. */
+struct handle {
+	int process, fd, gpu;
+	size_t size;
+};
+
+cudaError_t cudaIpcGetMemHandle(cudaIpcMemHandle_t *out, void *memory)
+{
+	struct fake_range range;
+	struct handle handle;
+
+	if (!fake_range_find(memory, &range) || range.virtual)
+		return cudaErrorInvalidValue;
+	handle = (struct handle){ getpid(), range.block->fd, range.block->gpu, range.size };
+	memset(out, 0, sizeof(*out));
+	memcpy(out, &handle, sizeof(handle));
+	return cudaSuccess;
+}
+
+cudaError_t cudaIpcOpenMemHandle(void **memory, cudaIpcMemHandle_t in, unsigned int flags)
+{
+	struct fake_block *block = calloc(1, sizeof(*block));
+	struct fake_range range = { .block = block };
+	struct handle handle;
+	char path[64];
+
+	memcpy(&handle, &in, sizeof(handle));
+	if (block == NULL)
+		return cudaErrorMemoryAllocation;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", handle.process, handle.fd);
+	*block = (struct fake_block){ open(path, O_RDWR | O_CLOEXEC), handle.gpu, 1, handle.size,
+		FAKE_DEVICE };
+	range.size = handle.size;
+	range.base = mmap(NULL, handle.size, PROT_READ | PROT_WRITE, MAP_SHARED, block->fd, 0);
+	if (range.base == MAP_FAILED || !fake_range_add(&range)) {
+		fake_block_drop(block);
+		return cudaErrorInvalidValue;
+	}
+	*memory = range.base;
+	return cudaSuccess;
+}
+
+cudaError_t cudaIpcCloseMemHandle(void *memory)
+{
+	return cudaFree(memory);
+}
+
 cudaError_t cudaFreeHost(void *memory)
 {
 	return cudaFree(memory);
@@ -137,6 +185,7 @@ cudaError_t cudaMallocFromPoolAsync(void **memory, size_t bytes, cudaMemPool_t p
 
 cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream)
 {
+	fake_stream_wait(stream);
 	return cudaFree(memory);
 }
 
@@ -195,9 +244,39 @@ cudaError_t cudaMemset(void *to, int value, size_t bytes)
 	return cudaSuccess;
 }
 
+/* A copy or a fill that waits for its turn in a stream. */
+struct transfer {
+	void *to;
+	const void *from; /* NULL: fill with VALUE */
+	size_t bytes;
+	int value;
+};
+
+static void run_transfer(void *argument)
+{
+	struct transfer *t = argument;
+
+	if (t->from != NULL)
+		memmove(t->to, t->from, t->bytes);
+	else
+		cudaMemset(t->to, t->value, t->bytes);
+	free(t);
+}
+
+static cudaError_t transfer_later(const struct transfer *transfer, cudaStream_t stream)
+{
+	struct transfer *kept = malloc(sizeof(*kept));
+
+	if (kept == NULL)
+		return cudaErrorMemoryAllocation;
+	*kept = *transfer;
+	fake_stream_do(stream, run_transfer, kept, false);
+	return cudaSuccess;
+}
+
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream)
 {
-	return cudaMemset(to, value, bytes);
+	return transfer_later(&(struct transfer){ to, NULL, bytes, value }, stream);
 }
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind)
@@ -209,7 +288,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpy
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
 	cudaStream_t stream)
 {
-	return cudaMemcpy(to, from, bytes, kind);
+	return transfer_later(&(struct transfer){ to, from, bytes, 0 }, stream);
 }
 
 cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, const void *memory)

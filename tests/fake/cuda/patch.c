@@ -28,6 +28,8 @@ static struct {
 	const Elf64_Sym *symbols;
 	size_t nsymbols;
 	const char *names;
+	const int *function_ids; /* the library's own table, by row */
+	size_t nids;
 } nccl;
 
 static int is_nccl(struct dl_phdr_info *object, size_t size, void *unused)
@@ -89,6 +91,21 @@ const char *fake_kernel_name(const void *function)
 			ELF64_ST_TYPE(nccl.symbols[i].st_info) == STT_FUNC)
 			return name_of(&nccl.symbols[i]);
 	return "unknown kernel";
+}
+
+const int *fake_function_ids(size_t *n)
+{
+	*n = nccl.nids;
+	return nccl.function_ids;
+}
+
+static void find_functions(void)
+{
+	for (size_t i = 0; i < nccl.nsymbols; i++)
+		if (strcmp(name_of(&nccl.symbols[i]), "ncclDevFuncRowToId") == 0) {
+			nccl.function_ids = (const int *)(nccl.base + nccl.symbols[i].st_value);
+			nccl.nids = nccl.symbols[i].st_size / sizeof(int);
+		}
 }
 
 static void missing(const char *name)
@@ -165,6 +182,7 @@ __attribute__((constructor)) static void redirect(void)
 		fprintf(stderr, "fake-cuda: %s: no symbol table, left as it is\n", nccl.path);
 		return;
 	}
+	find_functions();
 	extent(&first, &end);
 	if (first >= end || mprotect((void *)first, end - first, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
 		fprintf(stderr, "fake-cuda: %s cannot be redirected\n", nccl.path);
