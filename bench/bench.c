@@ -44,6 +44,7 @@ struct run {
 	struct ct_bench_plan plan;
 	struct ct_candidate *candidates;
 	size_t ncandidates;
+	const struct ct_mem_ops *memory;
 	struct ct_floors floors;
 	struct ct_shown shown; /* indexes on every rank, contents on rank 0 */
 	struct ct_sink sink;   /* rank 0 */
@@ -160,6 +161,8 @@ static void print_head(const struct run *run)
 		printf("# pairs: %s; one-way and duplex keep %lld messages in flight\n",
 			s->pairs != NULL ? s->pairs : CT_PAIRS,
 			(long long)s->window);
+	if (run->memory != ct_mem_rows()[0])
+		printf("# memory %s: %s\n", s->memory, run->memory->summary);
 	if (w->oversubscribed)
 		printf("# oversubscribed: more ranks than processors, so times tell about the scheduler "
 			"too\n");
@@ -190,6 +193,32 @@ static ct_status measure(struct run *run)
 	return ct_measure_run(run->rank->session, &plan);
 }
 
+/* Can this rank use the memory that was asked for? */
+static ct_status find_memory(struct run *run)
+{
+	uint32_t device = 0;
+	ct_status status = ct_mem_parse(run->settings->memory, &run->memory, &device);
+
+	if ((device & CT_MEM_DEALT) != 0)
+		device |= run->rank->world.local_rank;
+	return status == CT_OK ? run->memory->probe(device) : status;
+}
+
+/* Collective. */
+static ct_status find_candidates(struct run *run)
+{
+	const struct ct_bench_settings *s = run->settings;
+	ct_status status = ct_candidates_parse(run->rank->session,
+		s->job.coll != NULL ? s->job.coll : "native", s->job.net, s->job.algo, run->plan.coll,
+		&run->candidates, &run->ncandidates);
+
+	if (run->memory == ct_mem_rows()[0])
+		return status;
+	for (size_t i = 0; status == CT_OK && i < run->ncandidates; i++)
+		snprintf(run->candidates[i].memory, sizeof(run->candidates[i].memory), "%s", s->memory);
+	return status;
+}
+
 /* Everything before the first sample; collective. */
 static ct_status prepare(struct run *run)
 {
@@ -197,10 +226,11 @@ static ct_status prepare(struct run *run)
 	struct ct_session *session = run->rank->session;
 	ct_status status = ct_plan_make(s, run->word, run->rank->world.nranks, &run->plan);
 
+	if (status == CT_OK)
+		status = find_memory(run);
 	status = ct_session_agree(session, status);
 	if (status == CT_OK)
-		status = ct_candidates_parse(session, s->job.coll != NULL ? s->job.coll : "native",
-			s->job.net, s->job.algo, run->plan.coll, &run->candidates, &run->ncandidates);
+		status = find_candidates(run);
 	if (status == CT_OK && s->compare && run->ncandidates != 2)
 		status = ct_fail(CT_INVALID, "--compare judges two candidates against each other, as --net "
 			"shm,tcp makes them; here %zu are measured", run->ncandidates);

@@ -120,6 +120,21 @@ static ct_status choose_net(struct run *run)
 	return status;
 }
 
+/* Collective: *WHY says why some rank has no GPU whose memory can be measured. */
+static ct_status find_gpu(struct run *run, char *why, size_t room)
+{
+	const struct ct_mem_ops *ops = NULL;
+	uint32_t device = 0;
+	ct_status status = ct_mem_parse("cuda", &ops, &device);
+
+	if (status == CT_OK)
+		status = ops->probe(device | run->rank->world.local_rank);
+	status = ct_session_agree(run->rank->session, status);
+	if (status != CT_OK)
+		ct_text_clean(why, room, ct_why());
+	return status == CT_TIMEOUT || status == CT_PEER ? status : CT_OK;
+}
+
 /* Collective. */
 static ct_status find_layers(struct run *run)
 {
@@ -134,8 +149,13 @@ static ct_status find_layers(struct run *run)
 	if (ct_net_is(run->net, "verbs"))
 		snprintf(l[CT_LAYER_RAW].candidate.net, sizeof(run->net), "%s", run->net);
 	snprintf(l[CT_LAYER_NATIVE].candidate.net, sizeof(run->net), "%s", run->net);
-	snprintf(l[CT_LAYER_GPU].why, sizeof(l->why),
-		"no memory but the host's can be measured yet");
+	snprintf(l[CT_LAYER_GPU].candidate.net, sizeof(run->net), "%s", l[CT_LAYER_RAW].candidate.net);
+	snprintf(l[CT_LAYER_GPU].candidate.memory, sizeof(l->candidate.memory), "cuda");
+	/* the processor cannot see a plain write arrive there */
+	snprintf(l[CT_LAYER_GPU].candidate.algo, sizeof(l->candidate.algo), "write_imm");
+	snprintf(l[CT_LAYER_GPU].why, sizeof(l->why), "%.150s", l[CT_LAYER_RAW].why);
+	if (status == CT_OK && l[CT_LAYER_GPU].why[0] == '\0')
+		status = find_gpu(run, l[CT_LAYER_GPU].why, sizeof(l->why));
 	for (int i = 0; i < CT_LAYERS && status == CT_OK; i++) {
 		const char *backend = l[i].candidate.backend;
 

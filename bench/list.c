@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "coll/coll.h"
 #include "job.h"
+#include "mem/mem.h"
 #include "net/net.h"
 
 const struct ct_option *const ct_list_options[] = { ct_net_options, ct_rank_options, NULL };
@@ -128,6 +129,16 @@ static void list_backends(const struct ct_rank *rank)
 	}
 }
 
+static void list_memory(void)
+{
+	printf("\nmemory of buffers (bench --memory)\n");
+	for (const struct ct_mem_ops *const *row = ct_mem_rows(); *row != NULL; row++) {
+		printf("  %-8s %s\n", (*row)->name, (*row)->summary);
+		if ((*row)->probe(CT_MEM_DEALT) != CT_OK)
+			printf("           missing: %s\n", ct_why());
+	}
+}
+
 static void list_rules(void)
 {
 	printf("\nadvice rules\n");
@@ -152,6 +163,7 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 		return ct_fail(CT_INVALID, "run it without a launcher: it lists what this node has");
 	list_transports(rank);
 	list_backends(rank);
+	list_memory();
 	list_rules();
 	return CT_OK;
 }

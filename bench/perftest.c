@@ -204,8 +204,11 @@ static ct_status check(const struct ct_perftest_settings *s, const struct ct_per
 		return ct_fail(CT_INVALID, "-c %s: there are RC, UC and UD", s->connection);
 	if (test->latency && s->bidirectional)
 		return ct_fail(CT_INVALID, "-b: a test of latency has no directions");
-	if (s->all && strcmp(test->algo, "fetch_add") == 0)
-		return ct_fail(CT_INVALID, "-a: atomic operations have 8 bytes");
+	if (strcmp(test->algo, "fetch_add") == 0 && (s->all || (s->size != 0 && s->size != 8)))
+		return ct_fail(CT_INVALID, "%s: atomic operations have 8 bytes", s->all ? "-a" : "-s");
+	if (s->size % 2 != 0)
+		return ct_fail(CT_INVALID, "-s %llu: sizes are even numbers of bytes, as %llu",
+			(unsigned long long)s->size, (unsigned long long)s->size + 1);
 	return CT_OK;
 }
 

@@ -322,6 +322,9 @@ static void print_head(const struct perf *p)
 
 	printf("# colltune %s perftest %s: %s, %s; %s\n", ct_version(), p->job->test->name, p->algo,
 		p->s->bidirectional ? "both directions" : "one direction", caps->net.path);
+	if (strcmp(p->algo, "write_uc") == 0 && !p->job->test->latency)
+		printf("# over UC nothing tells that a write has arrived: rates are of the sender's completions, "
+			"what is lost is not seen\n");
 	if (p->job->test->latency)
 		ct_perftest_latency_head(stdout);
 	else
@@ -347,9 +350,6 @@ static ct_status run_sizes(struct perf *p, uint64_t *wrong)
 	const struct ct_boot *boot = p->job->world->boot;
 	ct_status status = CT_OK;
 
-	if (first % 2 != 0)
-		return ct_fail(CT_INVALID, "-s %llu: sizes are even numbers of bytes",
-			(unsigned long long)first);
 	p->desc.send = ct_alloc_pages(last);
 	p->desc.recv = ct_alloc_pages(last);
 	status = ct_boot_agree(boot, p->desc.send == NULL || p->desc.recv == NULL ? CT_NOMEM :

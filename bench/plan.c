@@ -49,6 +49,9 @@ const struct ct_option ct_bench_own_options[] = {
 		"p2p: latency (half round trip), oneway and duplex bandwidth" },
 	{ "window", 0, CT_OPT_INT, AT(window), "64", 1, 4096, NULL, "N",
 		"p2p: messages in flight for bandwidth" },
+	{ "memory", 0, CT_OPT_TEXT, AT(memory), "host", 0, 0, NULL, "KIND",
+		"where buffers lie: host, huge (pages), cuda or cuda:N (GPU; --coll verbs, and p2p over "
+		"the transport verbs)" },
 	{ "stats", 0, CT_OPT_FLAG, AT(stats), NULL, 0, 0, NULL, NULL,
 		"more columns: quantiles, interval, expected, efficiency, samples" },
 	{ "counters", 0, CT_OPT_FLAG, AT(counters), NULL, 0, 0, NULL, NULL,
@@ -227,6 +230,17 @@ static uint64_t next_size(const struct ct_bench_settings *s, uint64_t size)
 	return next > (double)size + 1 ? (uint64_t)next : size + 1;
 }
 
+static ct_status check_memory(const struct ct_bench_settings *s, const char *word)
+{
+	const struct ct_mem_ops *memory;
+	uint32_t device;
+	ct_status status = ct_mem_parse(s->memory, &memory, &device);
+
+	if (status == CT_OK && ct_plan_ladder(word) && memory != ct_mem_rows()[0])
+		status = ct_fail(CT_INVALID, "--memory %s: the ladder has rungs for both memories", s->memory);
+	return status;
+}
+
 ct_status ct_plan_check(const struct ct_bench_settings *s, const char *word)
 {
 	char low[32], high[32];
@@ -236,7 +250,8 @@ ct_status ct_plan_check(const struct ct_bench_settings *s, const char *word)
 	size_t n = 0;
 
 	if (ct_plan_word(word, &p2p, &coll) != CT_OK || types_of(s->type, &mask) != CT_OK ||
-		ops_of(s->op, &mask) != CT_OK || kinds_of(s->kinds, &mask) != CT_OK)
+		ops_of(s->op, &mask) != CT_OK || kinds_of(s->kinds, &mask) != CT_OK ||
+		check_memory(s, word) != CT_OK)
 		return CT_INVALID;
 	if (s->perftest && (!p2p || s->osu))
 		return ct_fail(CT_INVALID, "--perftest shows p2p, and not together with --osu");

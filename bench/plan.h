@@ -12,7 +12,7 @@ struct ct_bench_settings {
 	uint64_t min_bytes, max_bytes, step_bytes;
 	double factor;
 	int64_t iters, warmup, max_iters, check, rounds, root, window, average;
-	char *op, *type, *pairs, *kinds;
+	char *op, *type, *pairs, *kinds, *memory;
 	uint64_t budget;
 	double precision;
 	int placement;

@@ -71,6 +71,8 @@ void ct_shown_add(struct ct_shown *s, const struct ct_result *result)
 		s->spread[i] = ct_perftest_spread(result);
 	s->results[i].samples_ns = NULL;
 	s->results[i].hist = NULL;
+	s->results[i].ports.ends = NULL;
+	s->results[i].ports.nends = 0;
 	s->there[i] = true;
 }
 

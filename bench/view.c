@@ -87,10 +87,7 @@ static ct_status read_state(struct viewer *v)
 
 static void keep(struct viewer *v, struct ct_result *result)
 {
-	ct_free(result->samples_ns);
-	ct_free(result->hist);
-	result->samples_ns = NULL;
-	result->hist = NULL;
+	ct_result_clear(result);
 	if (v->nlast == LAST_ROWS) {
 		memmove(v->last, v->last + 1, (LAST_ROWS - 1) * sizeof(*v->last));
 		v->nlast--;

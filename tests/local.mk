@@ -81,7 +81,7 @@ AM_TESTS_ENVIRONMENT = \
 	CPPFLAGS='$(CPPFLAGS) $(JANSSON_CFLAGS) $(HWLOC_CFLAGS)'; export CPPFLAGS; \
 	MPI_CFLAGS='$(MPI_CFLAGS)'; export MPI_CFLAGS;
 
-EXTRA_DIST += $(shell_tests) $(mpirun_tests) tests/testbed/counters.t tests/testbed/rails.t \
+EXTRA_DIST += $(shell_tests) $(mpirun_tests) tests/testbed/counters.t tests/testbed/fabrics.t tests/testbed/rails.t \
 	tests/testbed/raw.t tests/testbed/two.t \
 	tests/testbed/verbs.t tests/testbed/words.sh tests/run-tap tests/tap.sh tests/lsan.supp
 
@@ -91,7 +91,7 @@ programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 
 if WITH_VERBS
 if WITH_MPI
-testbed_tests += tests/testbed/counters.t tests/testbed/rails.t tests/testbed/raw.t tests/testbed/verbs.t tests/testbed/two.t
+testbed_tests += tests/testbed/counters.t tests/testbed/fabrics.t tests/testbed/rails.t tests/testbed/raw.t tests/testbed/verbs.t tests/testbed/two.t
 endif
 endif
 check-testbed: all

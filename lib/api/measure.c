@@ -82,6 +82,8 @@ static ct_status keep_result(void *arg, struct ct_result *result)
 	report->results[report->n++] = *result;
 	result->samples_ns = NULL;
 	result->hist = NULL;
+	result->ports.ends = NULL;
+	result->ports.nends = 0;
 	return CT_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "boot/boot.h"
+#include "mem/mem.h"
 #include "model/model.h"
 #include "net/net.h"
 
@@ -36,12 +37,14 @@ struct ct_coll_caps {
 	const struct ct_coll_algo *algos;
 	size_t nalgos;
 	bool abandons;                  /* test may be given up: no call blocks */
+	uint32_t foreign;               /* bit i = ct_coll i may run on memory that the processor
+	                                   cannot touch */
 	char library[96];               /* "Open MPI v4.1.4", "colltune 0.1.0" */
 	struct ct_net_caps net;         /* of the transport below; zero if not known */
 	char net_name[16];              /* "shm"; "" if not known */
 };
 
-/* What is to run. Buffers are host memory of at least the elements that ct_coll_buffers() tells and
+/* What is to run. Buffers are memory of at least the elements that ct_coll_buffers() tells and
  * stay valid, as partner does, until release (of an operation that was given up: until close).
  * SEND and RECV are the windows themselves: in place, both point into one piece of memory. */
 struct ct_coll_desc {
@@ -52,6 +55,7 @@ struct ct_coll_desc {
 	uint64_t count;          /* elements, as schedule.h's shape counts */
 	bool in_place;
 	void *send, *recv;
+	const struct ct_mem *send_mem, *recv_mem; /* where these lie; NULL = memory of the host */
 	const char *algo;        /* NULL = default */
 	int64_t knob[CT_MAX_KNOBS]; /* values of the algorithm's knobs, in its order */
 	uint32_t window;         /* point-to-point: messages per start; latency: 1 */

@@ -111,6 +111,21 @@ static ct_status posted_error(const struct op_step *step)
 	return message_error(step, why);
 }
 
+static bool is_message(const struct op_step *step)
+{
+	return step->kind != CT_STEP_REDUCE && step->kind != CT_STEP_COPY;
+}
+
+/* Will a message be posted right after step I's? */
+static bool more_ready(const struct ct_exec *e, uint32_t i)
+{
+	uint32_t next = ct_order_next(&e->order);
+
+	if (next == CT_NO_DEP)
+		next = ct_order_follows(&e->order, i);
+	return next != CT_NO_DEP && is_message(&e->steps[next]);
+}
+
 /* Starts all that is ready; what completes at once may make more ready. */
 static ct_status advance(struct ct_exec *e)
 {
@@ -120,8 +135,9 @@ static ct_status advance(struct ct_exec *e)
 	while ((i = ct_order_take(&e->order)) != CT_NO_DEP) {
 		struct op_step *step = &e->steps[i];
 
-		if (step->kind != CT_STEP_REDUCE && step->kind != CT_STEP_COPY) {
+		if (is_message(step)) {
 			step->held = 0;
+			step->req.more = more_ready(e, i);
 			status = ct_net_post(e->net, &step->req);
 			if (status != CT_OK)
 				return status;
@@ -281,6 +297,7 @@ static ct_status announce(const struct ct_exec_plan *plan, struct ct_exec *e)
 {
 	const struct ct_schedule *s = plan->schedule;
 	void *const memory[] = { plan->in, plan->out, e->tmp };
+	const struct ct_mem *const mem[] = { plan->in_mem, plan->out_mem, NULL };
 	const uint64_t bytes[] = { s->in_count * e->element, s->out_count * e->element,
 		s->tmp_count * e->element };
 	ct_status status = CT_OK;
@@ -289,10 +306,15 @@ static ct_status announce(const struct ct_exec_plan *plan, struct ct_exec *e)
 		bool covered = (i == 0 && within(memory[0], bytes[0], memory[1], bytes[1])) ||
 			(i == 1 && e->keys[0] != 0 && within(memory[1], bytes[1], memory[0], bytes[0]));
 
-		if (memory[i] != NULL && bytes[i] > 0 && !covered)
+		if (memory[i] == NULL || bytes[i] == 0)
+			continue;
+		if (!ct_mem_is_host(mem[i]))
+			status = i > 0 && mem[i] == mem[i - 1] ? CT_OK :
+				e->net->ops->reg_mem(e->net->self, mem[i], &e->keys[i]);
+		else if (!covered)
 			status = e->net->ops->reg(e->net->self, memory[i], bytes[i], &e->keys[i]);
 	}
-	return status == CT_UNSUPPORTED ? CT_OK : status;
+	return status == CT_UNSUPPORTED && ct_mem_is_host(plan->in_mem) ? CT_OK : status;
 }
 
 ct_status ct_exec_make(const struct ct_exec_plan *plan, struct ct_exec **exec)

@@ -15,6 +15,7 @@ struct ct_exec_plan {
 	ct_type type;
 	ct_op op;
 	void *in, *out; /* the caller's windows; in place they share memory as schedule.h tells */
+	const struct ct_mem *in_mem, *out_mem; /* where they lie; NULL = memory of the host */
 };
 
 /* CT_NOMEM; CT_CORRUPT for a schedule that is none. Allocates the schedule's TMP. */

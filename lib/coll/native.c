@@ -69,6 +69,8 @@ static ct_status open_native(const struct ct_coll_env *env, void **self)
 	n->caps.in_place = 1u << CT_ALLREDUCE | 1u << CT_ALLGATHER | 1u << CT_REDUCE_SCATTER |
 		1u << CT_BROADCAST | 1u << CT_BARRIER;
 	n->caps.abandons = true;
+	if (n->net.caps.foreign) /* steps of the others reduce and copy */
+		n->caps.foreign = 1u << CT_P2P_LATENCY | 1u << CT_P2P_ONEWAY | 1u << CT_P2P_DUPLEX;
 	n->caps.net = n->net.caps;
 	snprintf(n->caps.library, sizeof(n->caps.library), "colltune %s", ct_version());
 	snprintf(n->caps.net_name, sizeof(n->caps.net_name), "%s", n->net.ops->name);
@@ -174,7 +176,7 @@ static ct_status prepare(void *self, const struct ct_coll_desc *desc, void **req
 	struct native *n = self;
 	struct ct_schedule schedule = { 0 };
 	struct ct_exec_plan plan = { &schedule, &n->net, desc->type, desc->op, desc->send,
-		desc->recv };
+		desc->recv, desc->send_mem, desc->recv_mem };
 	struct ct_shape shape = { .coll = desc->coll, .root = desc->root, .count = desc->count,
 		.rank = n->net.world->rank, .nranks = n->net.world->nranks,
 		.in_place = desc->in_place, .window = desc->window, .partner = desc->partner };

@@ -46,6 +46,20 @@ static inline uint32_t ct_order_take(struct ct_order *o)
 	return o->head < o->tail ? o->ready[o->head++] : CT_NO_DEP;
 }
 
+/* The step that ct_order_take() would take; CT_NO_DEP = none. */
+static inline uint32_t ct_order_next(const struct ct_order *o)
+{
+	return o->head < o->tail ? o->ready[o->head] : CT_NO_DEP;
+}
+
+/* The step that becomes ready when STEP is posted; CT_NO_DEP = none. */
+static inline uint32_t ct_order_follows(const struct ct_order *o, uint32_t step)
+{
+	uint32_t next = o->next[step];
+
+	return next != CT_NO_DEP && o->unmet[next] == 1 ? next : CT_NO_DEP;
+}
+
 /* STEP was posted: its channel's next step may follow. */
 static inline void ct_order_posted(struct ct_order *o, uint32_t step)
 {

@@ -34,7 +34,8 @@ static const int64_t cq_mod_values[] = { 0, 1, 2, 4, 8, 16, 32, 64 };
 static const struct ct_knob knobs[CT_RAW_KNOBS] = {
 	{ "qps", "queue pairs per partner, 0 = as --qps says", VALUES(qps_values) },
 	{ "list", "requests handed to the device in one call", VALUES(list_values) },
-	{ "inline", "bytes carried in the request itself, -1 = as --inline says", VALUES(inline_values) },
+	{ "inline", "bytes carried in the request itself, -1 = as --inline says",
+		VALUES(inline_values) },
 	{ "cq_mod", "messages per completion, 0 = as --cq-mod says", VALUES(cq_mod_values) },
 };
 
@@ -42,15 +43,21 @@ enum { KNOB_QPS, KNOB_LIST, KNOB_INLINE, KNOB_CQ_MOD };
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* Is there such a thing? Nothing tells when a write without acknowledgement has arrived, so as a
- * stream it would be the sender's word alone; a compare-and-swap needs the answer before it. */
+/* Nothing tells when a write without acknowledgement has arrived: as a stream it is the sender's
+ * word alone, for who looks at single messages (colltune perftest -c UC, which says so). */
+static bool unseen(ct_coll coll, const struct ct_raw_kind *kind)
+{
+	return coll != CT_P2P_LATENCY && kind->verb == CT_RAW_WRITE && kind->type == IBV_QPT_UC;
+}
+
+/* Is there such a thing? A compare-and-swap needs the answer before it, so it is no stream. */
 static bool offered(ct_coll coll, const struct ct_raw_kind *kind)
 {
 	if (coll < CT_P2P_LATENCY)
 		return false;
 	if (coll == CT_P2P_LATENCY)
 		return true;
-	return kind->verb != CT_RAW_CMP_SWAP && !(kind->verb == CT_RAW_WRITE && kind->type == IBV_QPT_UC);
+	return kind->verb != CT_RAW_CMP_SWAP;
 }
 
 static void list_algos(struct ct_raw *row)
@@ -60,9 +67,9 @@ static void list_algos(struct ct_raw *row)
 
 	for (size_t c = 0; c < sizeof(colls) / sizeof(colls[0]); c++)
 		for (size_t k = 0; k < NKINDS && n < CT_RAW_ALGOS; k++)
-			if (offered(colls[c], &kinds[k]))
-				row->algos[n++] = (struct ct_coll_algo){ colls[c], kinds[k].name, knobs,
-					CT_RAW_KNOBS };
+			if (offered(colls[c], &kinds[k]) && !unseen(colls[c], &kinds[k]))
+				row->algos[n++] = (struct ct_coll_algo){ colls[c], kinds[k].name,
+					knobs, CT_RAW_KNOBS };
 	row->caps.algos = row->algos;
 	row->caps.nalgos = n;
 }
@@ -76,10 +83,11 @@ static void fill_caps(struct ct_raw *row)
 	caps->types = (1u << CT_NTYPES) - 1;
 	caps->ops = (1u << CT_NOPS) - 1;
 	caps->abandons = true;
-	snprintf(caps->library, sizeof(caps->library), "libibverbs, %.30s, firmware %.30s", row->dev.name,
-		row->dev.attr.fw_ver[0] != '\0' ? row->dev.attr.fw_ver : "unknown");
-	snprintf(net->path, sizeof(net->path), "%.30s port %u, path MTU at most %u: %.80s", row->dev.name,
-		row->dev.port, ct_rdma_mtu_bytes(row->mtu), row->dev.why);
+	caps->foreign = caps->colls;
+	snprintf(caps->library, sizeof(caps->library), "libibverbs, %.30s, firmware %.30s",
+		row->dev.name, row->dev.attr.fw_ver[0] != '\0' ? row->dev.attr.fw_ver : "unknown");
+	snprintf(net->path, sizeof(net->path), "%.30s port %u, path MTU at most %u: %.80s",
+		row->dev.name, row->dev.port, ct_rdma_mtu_bytes(row->mtu), row->dev.why);
 	snprintf(net->device, sizeof(net->device), "%s", row->dev.netdev);
 	net->link_Bps = ct_rdma_link_Bps(&row->dev);
 	net->mtu = ct_rdma_mtu_bytes(row->mtu);
@@ -98,7 +106,8 @@ static ct_status open_device(struct ct_raw *row)
 	if (status == CT_OK) {
 		row->pd = ibv_alloc_pd(row->dev.context);
 		if (row->pd == NULL)
-			status = ct_fail(CT_IO, "verbs: device %s gives no protection domain", row->dev.name);
+			status = ct_fail(CT_IO, "verbs: device %s gives no protection domain",
+				row->dev.name);
 	}
 	if (status != CT_OK)
 		(void)ibv_close_device(row->dev.context);
@@ -116,7 +125,8 @@ static ct_status raw_open(const struct ct_coll_env *env, void **self)
 		return CT_NOMEM;
 	row->world = env->world;
 	row->set = env->net_settings != NULL ? env->net_settings->verbs : none;
-	/* "verbs:mlx5_0" names the device of this opening; ENV outlives it, and nothing reads it later */
+	/* "verbs:mlx5_0" names the device of this opening; ENV outlives it, and nothing reads it
+	 * later */
 	if (env->net != NULL && strncmp(env->net, "verbs:", 6) == 0)
 		row->set.dev = (char *)(uintptr_t)(env->net + 6);
 	row->timeout_ns = env->open_by.at_ns > now ? env->open_by.at_ns - now : 1000000000;
@@ -163,8 +173,10 @@ static ct_status find_kind(const struct ct_coll_desc *desc, const struct ct_raw_
 		if (strcmp(kinds[i].name, desc->algo) != 0)
 			continue;
 		*kind = &kinds[i];
-		return offered(desc->coll, *kind) ? CT_OK : ct_fail(CT_UNSUPPORTED, "%s is not offered "
-			"for %s", desc->algo, ct_coll_name(desc->coll));
+		if (offered(desc->coll, *kind) && (desc->series || !unseen(desc->coll, *kind)))
+			return CT_OK;
+		return ct_fail(CT_UNSUPPORTED, "%s is not offered for %s", desc->algo,
+			ct_coll_name(desc->coll));
 	}
 	near = ct_nearest(desc->algo, names);
 	return ct_fail(CT_INVALID, "verbs has no operation %s; did you mean %s?", desc->algo,
@@ -180,12 +192,14 @@ static ct_status check_partners(const struct ct_coll_desc *desc, uint32_t nranks
 			ct_coll_name(desc->coll));
 	for (uint32_t i = 0; i < nranks; i++)
 		if (desc->partner[i] >= nranks)
-			return ct_fail(CT_INVALID, "rank %u's partner %u is no rank", i, desc->partner[i]);
+			return ct_fail(
+				CT_INVALID, "rank %u's partner %u is no rank", i, desc->partner[i]);
 	for (uint32_t i = 0; i < nranks; i++) {
 		uint32_t hub = desc->partner[i], back = desc->partner[hub];
 
 		if ((hub != i && back == hub) || desc->partner[back] != hub)
-			return ct_fail(CT_INVALID, "rank %u's partner %u has another one, %u", i, hub, back);
+			return ct_fail(CT_INVALID, "rank %u's partner %u has another one, %u", i,
+				hub, back);
 		*star = *star || back != i;
 	}
 	if (*star && desc->coll == CT_P2P_LATENCY)
@@ -196,14 +210,21 @@ static ct_status check_partners(const struct ct_coll_desc *desc, uint32_t nranks
 static ct_status check_size(const struct ct_raw_req *req)
 {
 	const struct ct_raw *row = req->row;
-	uint64_t most = row->dev.port_attr.max_msg_sz > 0 ? row->dev.port_attr.max_msg_sz : 1u << 30;
+	uint64_t most =
+		row->dev.port_attr.max_msg_sz > 0 ? row->dev.port_attr.max_msg_sz : 1u << 30;
 
 	if (req->kind->type == IBV_QPT_UD)
 		most = ct_rdma_mtu_bytes(row->mtu);
 	if (req->bytes == 0 || req->bytes > most)
-		return ct_fail(CT_UNSUPPORTED, "%s on %s carries 1 to %llu bytes in a message, not %llu",
-			req->kind->name, row->dev.name, (unsigned long long)most,
-			(unsigned long long)req->bytes);
+		return ct_fail(CT_UNSUPPORTED,
+			"%s on %s carries 1 to %llu bytes in a message, not %llu", req->kind->name,
+			row->dev.name, (unsigned long long)most, (unsigned long long)req->bytes);
+	if (req->run == ct_raw_ping_pong_write && !ct_mem_is_host(req->desc.recv_mem))
+		return ct_fail(CT_UNSUPPORTED,
+			"a ping-pong by %s is told by the last byte in memory, which "
+			"the processor must see: memory %s is none of the host's (write_imm has a "
+			"completion)",
+			req->kind->name, req->desc.recv_mem->ops->name);
 	if (req->kind->verb > CT_RAW_READ && req->bytes != ATOMIC_BYTES)
 		return ct_fail(CT_UNSUPPORTED, "%s moves 8 bytes, not %llu", req->kind->name,
 			(unsigned long long)req->bytes);
@@ -216,8 +237,8 @@ static ct_status ranged(const char *what, int64_t value, int64_t low, int64_t hi
 {
 	if (value >= low && value <= high)
 		return CT_OK;
-	return ct_fail(CT_INVALID, "verbs: %s %lld: %lld to %lld can be had here", what, (long long)value,
-		(long long)low, (long long)high);
+	return ct_fail(CT_INVALID, "verbs: %s %lld: %lld to %lld can be had here", what,
+		(long long)value, (long long)low, (long long)high);
 }
 
 /* The first of knob, option and use that says something. */
@@ -229,12 +250,15 @@ static int64_t first_of(int64_t knob, int64_t option, int64_t use)
 /* The device carries messages up to so many bytes in the request; 0: none of ours. */
 static uint32_t inline_of(const struct ct_raw_req *req)
 {
-	int64_t asked = req->desc.knob[KNOB_INLINE], use = req->desc.coll == CT_P2P_LATENCY ? INLINE : 0;
+	int64_t asked = req->desc.knob[KNOB_INLINE],
+		use = req->desc.coll == CT_P2P_LATENCY ? INLINE : 0;
 
 	if (asked < 0)
 		asked = req->row->set.inline_bytes;
 	if (asked < 0)
 		asked = use;
+	if (!ct_mem_is_host(req->desc.send_mem)) /* the processor would have to read it */
+		return 0;
 	/* no more than this message needs: some devices make room for all of it in each request */
 	return (int64_t)req->bytes <= asked ? (uint32_t)req->bytes : 0;
 }
@@ -251,7 +275,8 @@ static ct_status set_depths(struct ct_raw_req *req)
 	int64_t depth = first_of(0, set->tx_depth, 2 * list > DEPTH ? 2 * list : DEPTH);
 	int64_t rx = req->hears ? first_of(0, set->rx_depth, RX_DEPTH) : 1;
 	int64_t mod;
-	ct_status status = ranged("queue pairs", qps, 1, a->max_qp < MOST_QPS ? a->max_qp : MOST_QPS);
+	ct_status status =
+		ranged("queue pairs", qps, 1, a->max_qp < MOST_QPS ? a->max_qp : MOST_QPS);
 
 	if (latency && depth < 2 * CT_RAW_SIGNAL)
 		depth = 2 * CT_RAW_SIGNAL;
@@ -285,7 +310,8 @@ static void set_roles(struct ct_raw_req *req)
 	if (rank == partner)
 		return;
 	if (req->desc.coll != CT_P2P_LATENCY) {
-		req->issues = !oneway || lower != pulls; /* data go from the lower to the higher rank */
+		req->issues =
+			!oneway || lower != pulls; /* data go from the lower to the higher rank */
 		req->hears = told && (!oneway || !lower);
 		if (req->issues || req->hears)
 			req->run = ct_raw_stream;
@@ -295,7 +321,9 @@ static void set_roles(struct ct_raw_req *req)
 	req->issues = !pulls || lower;
 	req->hears = told;
 	if (req->issues)
-		req->run = pulls ? ct_raw_one_by_one : told ? ct_raw_ping_pong : ct_raw_ping_pong_write;
+		req->run = pulls ? ct_raw_one_by_one :
+			told	 ? ct_raw_ping_pong :
+				   ct_raw_ping_pong_write;
 }
 
 /* The partner first, then all whose partner is this rank. */
@@ -367,8 +395,8 @@ static ct_status plan(struct ct_raw_req *req)
 	if (status == CT_OK)
 		status = list_peers(req);
 	if (status == CT_OK && (uint64_t)w->nranks * (req->qps + 1) > 1u << 20)
-		status = ct_fail(CT_UNSUPPORTED, "%u queue pairs to each of %u ranks are too many", req->qps,
-			w->nranks);
+		status = ct_fail(CT_UNSUPPORTED, "%u queue pairs to each of %u ranks are too many",
+			req->qps, w->nranks);
 	req->nlanes = req->npeers * req->qps;
 	req->target = desc->window * (req->npeers > 0 ? req->npeers : 1);
 	if (req->run == ct_raw_one_by_one)
@@ -436,9 +464,10 @@ static ct_status any_lost(struct ct_raw_req *req)
 		status = req->run(req);
 	if (status != CT_BUSY || req->got != got)
 		return status;
-	return ct_fail(CT_CORRUPT, "verbs: %s lost %u of %u messages: an unreliable service does not send "
-		"them again (fewer in flight, or a lossless network)", req->kind->name,
-		req->target - req->got, req->target);
+	return ct_fail(CT_CORRUPT,
+		"verbs: %s lost %u of %u messages: an unreliable service does not send "
+		"them again (fewer in flight, or a lossless network)",
+		req->kind->name, req->target - req->got, req->target);
 }
 
 /* Every atomic operation but the last has shown in the last one's answer. */
@@ -518,8 +547,8 @@ static void raw_waiting(void *self, void *request, char *out, size_t room)
 	if (atomic_load_explicit(&row->settling, memory_order_relaxed))
 		snprintf(out, room, "rank %u to settle %s", peer, req->kind->name);
 	else
-		snprintf(out, room, "%s with rank %u: %u sent, %u complete, %u heard of %u", req->kind->name,
-			peer, req->sent, req->acked, req->got, req->target);
+		snprintf(out, room, "%s with rank %u: %u sent, %u complete, %u heard of %u",
+			req->kind->name, peer, req->sent, req->acked, req->got, req->target);
 }
 
 /* ---- times of single messages ---------------------------------------------------------------- */
@@ -539,7 +568,8 @@ static ct_status raw_series(void *self, void *request, struct ct_coll_series *se
 
 	if (!req->desc.series)
 		return ct_fail(CT_INVALID, "verbs: times of messages were not asked for");
-	rate = (double)(ct_now_ns() - row->opened_ns) / (double)(ct_raw_ticks() - row->opened_ticks);
+	rate = (double)(ct_now_ns() - row->opened_ns) /
+		(double)(ct_raw_ticks() - row->opened_ticks);
 	if (!req->complete) { /* once */
 		to_ns(row, rate, t->posted, t->nposted);
 		to_ns(row, rate, t->done, t->ndone);

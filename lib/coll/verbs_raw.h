@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Private to the backend row "verbs": point-to-point operations of libibverbs themselves, without any
- * protocol of ours between them. Part of the module verbs.
+ * Private to the backend row "verbs": point-to-point operations of libibverbs themselves, without
+ * any protocol of ours between them. Part of the module verbs.
  *
- * A prepared request has for each partner so many queue pairs of the kind that its algorithm names, and
- * one reliable control queue pair besides, over which partners settle after each start, untimed: by
- * then the data are where they belong. (It works like a socket of a benchmark's control connection.)
+ * A prepared request has for each partner so many queue pairs of the kind that its algorithm names,
+ * and one reliable control queue pair besides, over which partners settle after each start,
+ * untimed: by then the data are where they belong. (It works like a socket of a benchmark's control
+ * connection.)
  */
 #ifndef CT_COLL_VERBS_RAW_H
 #define CT_COLL_VERBS_RAW_H
@@ -49,15 +50,15 @@ struct ct_raw {
 	atomic_bool settling;             /* read by the watchdog's thread */
 };
 
-/* What a rank tells every other about a request; what follows is one queue pair number for each rank
- * and queue pair: nranks x (qps + 1), the control pair first. */
+/* What a rank tells every other about a request; what follows is one queue pair number for each
+ * rank and queue pair: nranks x (qps + 1), the control pair first. */
 struct ct_raw_card {
 	uint64_t send, recv, landing, word; /* addresses */
 	uint32_t send_key, recv_key, landing_key, word_key; /* rkeys */
 	uint32_t psn, reserved;
 	uint16_t lid;
 	uint8_t gid[16];
-	uint8_t mtu, reads;                    /* enum ibv_mtu; RDMA reads that it answers at once */
+	uint8_t mtu, reads; /* enum ibv_mtu; RDMA reads that it answers at once */
 	char device[32];
 };
 
@@ -95,9 +96,11 @@ struct ct_raw_req {
 	const struct ct_raw_kind *kind;
 	struct ct_coll_desc desc;
 	uint64_t bytes;
-	bool issues, hears, first; /* posts timed operations; awaits messages; speaks first in a ping-pong */
+	bool issues, hears,
+		first; /* posts timed operations; awaits messages; speaks first in a ping-pong */
 	ct_status (*run)(struct ct_raw_req *req);
-	uint32_t qps, list, refill, inline_bytes, depth, rx_depth, signal; /* signal: lists per completion */
+	uint32_t qps, list, refill, inline_bytes, depth, rx_depth,
+		signal; /* signal: lists per completion */
 	struct ibv_cq *cq, *recv_cq, *control_cq;
 	struct ct_raw_peer *peers;
 	struct ct_raw_lane *lanes;
@@ -107,8 +110,9 @@ struct ct_raw_req {
 	struct ibv_sge *pieces;
 	struct ibv_mr *send_mr, *recv_mr, *own_mr, *landing_mr;
 	char *own;      /* counter word, result word, notices, GRHs */
-	/* Where messages land that may not go to the caller's buffer: a ping-pong by write, whose last
-	 * byte is polled; and those of all partners but the first, a message's room for each rank. */
+	/* Where messages land that may not go to the caller's buffer: a ping-pong by write, whose
+	 * last byte is polled; and those of all partners but the first, a message's room for each
+	 * rank. */
 	char *landing;
 	size_t own_bytes;
 	struct ct_raw_card *cards; /* nranks of them, each followed by its queue pair numbers */
@@ -129,8 +133,9 @@ struct ct_raw_req {
 
 /* ---- verbs_raw_link.c ------------------------------------------------------------------------ */
 
-/* Collective: makes everything that REQ needs and connects its queue pairs; kind, desc, bytes, roles
- * and depths are set. All ranks succeed or all fail. Undone by ct_raw_unlink(), also in part. */
+/* Collective: makes everything that REQ needs and connects its queue pairs; kind, desc, bytes,
+ * roles and depths are set. All ranks succeed or all fail. Undone by ct_raw_unlink(), also in part.
+ */
 ct_status ct_raw_link(struct ct_raw_req *req);
 void ct_raw_unlink(struct ct_raw_req *req);
 
@@ -153,7 +158,8 @@ static inline uint64_t ct_raw_id(uint32_t lane, uint32_t count)
 	return (uint64_t)lane << 32 | count;
 }
 
-/* ---- verbs_raw_run.c: the measured path ------------------------------------------------------- */
+/* ---- verbs_raw_run.c: the measured path -------------------------------------------------------
+ */
 
 /* Each goes on with the start under way until it is complete (CT_OK), nothing has happened for some
  * turns (CT_BUSY), or it fails. */
@@ -165,17 +171,18 @@ ct_status ct_raw_stream(struct ct_raw_req *req);          /* as many as the queu
 /* Sets the start under way back to its beginning. */
 void ct_raw_begin(struct ct_raw_req *req);
 
-/* ---- verbs_raw_settle.c ----------------------------------------------------------------------- */
+/* ---- verbs_raw_settle.c -----------------------------------------------------------------------
+ */
 
-/* Untimed, after a start: waits until every partner is through with it too, brings what no completion
- * of ours has announced, and gives back receives. CT_TIMEOUT, CT_PEER, CT_CORRUPT. */
+/* Untimed, after a start: waits until every partner is through with it too, brings what no
+ * completion of ours has announced, and gives back receives. CT_TIMEOUT, CT_PEER, CT_CORRUPT. */
 ct_status ct_raw_settle(struct ct_raw_req *req);
 
 /* Hands the receives of notices to the device. */
 ct_status ct_raw_notices(struct ct_raw_req *req);
 
-/* For service that may lose messages: has every partner said that it is through with the start under
- * way? Takes in the notices that are there. */
+/* For service that may lose messages: has every partner said that it is through with the start
+ * under way? Takes in the notices that are there. */
 bool ct_raw_left_alone(struct ct_raw_req *req);
 
 /* The processor's counter of cycles where it has one, else nanoseconds. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "verbs_raw.h"
 
@@ -36,30 +37,47 @@ ct_status ct_raw_failed(const struct ct_raw_req *req, const struct ibv_wc *wc)
 
 ct_status ct_raw_refused(const struct ct_raw_req *req, const struct ct_raw_lane *lane, int error)
 {
-	return ct_fail(CT_IO, "verbs: %s port %u, %s to rank %u (QP %u): the device takes no request: "
-		"%s", req->row->dev.name, req->row->dev.port, req->kind->name,
+	return ct_fail(CT_IO,
+		"verbs: %s port %u, %s to rank %u (QP %u): the device takes no request: %s",
+		req->row->dev.name, req->row->dev.port, req->kind->name,
 		req->peers[lane->peer].rank, lane->qp->qp_num, strerror(error));
 }
 
 static ct_status lacks(const struct ct_raw_req *req, const char *what)
 {
-	return ct_fail(errno == ENOMEM ? CT_NOMEM : CT_IO, "verbs: device %s gives no %s (%u queue pairs "
-		"with %u + %u requests each): %s", req->row->dev.name, what, req->nlanes, req->depth,
-		req->rx_depth, strerror(errno));
+	return ct_fail(errno == ENOMEM ? CT_NOMEM : CT_IO,
+		"verbs: device %s gives no %s (%u queue pairs with %u + %u requests each): %s",
+		req->row->dev.name, what, req->nlanes, req->depth, req->rx_depth, strerror(errno));
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static ct_status reg(const struct ct_raw_req *req, void *data, uint64_t bytes, struct ibv_mr **mr)
+/* MEM (may be NULL) holds DATA. */
+static ct_status reg_mem(const struct ct_raw_req *req, const struct ct_mem *mem, void *data,
+	uint64_t bytes, struct ibv_mr **mr)
 {
+	struct ct_rdma_memory m = { data, bytes, 0, -1, NULL };
+	char why[200];
+	ct_status status;
 	int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;
 
 	if (req->kind->verb == CT_RAW_FETCH_ADD || req->kind->verb == CT_RAW_CMP_SWAP)
 		access |= IBV_ACCESS_REMOTE_ATOMIC;
 	if (req->row->set.relaxed_ordering)
 		access |= IBV_ACCESS_RELAXED_ORDERING;
-	*mr = ibv_reg_mr(req->row->pd, data, bytes, access);
-	return *mr != NULL ? CT_OK : ct_rdma_reg_failed(&req->row->dev, bytes, errno);
+	if (!ct_mem_is_host(mem) && ct_mem_dmabuf(mem, data, &m.fd, &m.offset) != CT_OK) {
+		snprintf(why, sizeof(why), "%s", ct_why());
+		m.fd_why = why;
+	}
+	status = ct_rdma_reg(&req->row->dev, req->row->pd, &m, access, mr);
+	if (m.fd >= 0)
+		(void)close(m.fd); /* the registration holds what it needs */
+	return status;
+}
+
+static ct_status reg(const struct ct_raw_req *req, void *data, uint64_t bytes, struct ibv_mr **mr)
+{
+	return reg_mem(req, NULL, data, bytes, mr);
 }
 
 /* own: the word that peers add to, the result of our atomics, a notice to send, notices that come,
@@ -69,7 +87,9 @@ enum { WORD_AT = 0, RESULT_AT = 64, GRH_AT = 192 };
 static ct_status make_landing(struct ct_raw_req *req)
 {
 	bool flag = req->run == ct_raw_ping_pong_write;
-	uint64_t bytes = flag ? req->bytes : req->npeers > 1 ? req->bytes * req->row->world->nranks : 0;
+	uint64_t bytes = flag	? req->bytes :
+		req->npeers > 1 ? req->bytes * req->row->world->nranks :
+				  0;
 
 	if (bytes == 0)
 		return CT_OK;
@@ -96,9 +116,11 @@ static ct_status make_memory(struct ct_raw_req *req)
 	req->result = (uint64_t *)(void *)(req->own + RESULT_AT);
 	status = reg(req, req->own, req->own_bytes, &req->own_mr);
 	if (status == CT_OK)
-		status = reg(req, req->desc.send, req->bytes, &req->send_mr);
+		status =
+			reg_mem(req, req->desc.send_mem, req->desc.send, req->bytes, &req->send_mr);
 	if (status == CT_OK)
-		status = reg(req, req->desc.recv, req->bytes, &req->recv_mr);
+		status =
+			reg_mem(req, req->desc.recv_mem, req->desc.recv, req->bytes, &req->recv_mr);
 	return status == CT_OK ? make_landing(req) : status;
 }
 
@@ -118,8 +140,11 @@ static ct_status make_ready(const struct ct_raw_req *req, struct ibv_qp *qp, enu
 	mask |= type == IBV_QPT_UD ? IBV_QP_QKEY : IBV_QP_ACCESS_FLAGS;
 	attr.qp_access_flags = type == IBV_QPT_UC ? IBV_ACCESS_REMOTE_WRITE : (unsigned)qp_access();
 	error = ibv_modify_qp(qp, &attr, mask);
-	return error == 0 ? CT_OK : ct_fail(CT_IO, "verbs: %s port %u: queue pair %u does not get ready: "
-		"%s", req->row->dev.name, req->row->dev.port, qp->qp_num, strerror(error));
+	return error == 0 ?
+		CT_OK :
+		ct_fail(CT_IO,
+			"verbs: %s port %u: queue pair %u does not get ready: %s",
+			req->row->dev.name, req->row->dev.port, qp->qp_num, strerror(error));
 }
 
 static ct_status make_control(struct ct_raw_req *req, struct ct_raw_peer *peer)
@@ -144,7 +169,8 @@ static ct_status make_lane(struct ct_raw_req *req, struct ct_raw_lane *lane)
 		init.cap.max_inline_data = req->inline_bytes = 0;
 		lane->qp = ibv_create_qp(req->row->pd, &init);
 	}
-	return lane->qp == NULL ? lacks(req, "queue pair") : make_ready(req, lane->qp, init.qp_type);
+	return lane->qp == NULL ? lacks(req, "queue pair") :
+				  make_ready(req, lane->qp, init.qp_type);
 }
 
 static ct_status make_queues(struct ct_raw_req *req)
@@ -155,8 +181,9 @@ static ct_status make_queues(struct ct_raw_req *req)
 	req->cq = ibv_create_cq(context, (int)(req->nlanes * req->depth) + 1, NULL, NULL, 0);
 	req->recv_cq = req->cq == NULL ? NULL
 		: ibv_create_cq(context, (int)(req->nlanes * req->rx_depth) + 1, NULL, NULL, 0);
-	req->control_cq = req->recv_cq == NULL ? NULL
-		: ibv_create_cq(context, (int)(req->npeers * 2 * CT_RAW_NOTICES) + 1, NULL, NULL, 0);
+	req->control_cq = req->recv_cq == NULL ?
+		NULL :
+		ibv_create_cq(context, (int)(req->npeers * 2 * CT_RAW_NOTICES) + 1, NULL, NULL, 0);
 	if (req->control_cq == NULL)
 		return lacks(req, "completion queue");
 	for (uint32_t i = 0; i < req->npeers && status == CT_OK; i++)
@@ -180,7 +207,8 @@ static void fill_card(const struct ct_raw_req *req, struct ct_raw_card *card)
 	card->lid = row->dev.port_attr.lid;
 	memcpy(card->gid, row->dev.gid.raw, sizeof(card->gid));
 	card->mtu = (uint8_t)row->mtu;
-	card->reads = (uint8_t)(row->dev.attr.max_qp_rd_atom < 255 ? row->dev.attr.max_qp_rd_atom : 255);
+	card->reads =
+		(uint8_t)(row->dev.attr.max_qp_rd_atom < 255 ? row->dev.attr.max_qp_rd_atom : 255);
 	if (req->npeers == 0)
 		return;
 	card->send = (uintptr_t)req->desc.send;
@@ -206,7 +234,8 @@ static ct_status exchange(struct ct_raw_req *req, ct_status status)
 	const struct ct_world *w = req->row->world;
 	struct ct_raw_card *mine = NULL;
 
-	req->card_bytes = (sizeof(*mine) + sizeof(uint32_t) * w->nranks * (req->qps + 1) + 7) & ~(size_t)7;
+	req->card_bytes =
+		(sizeof(*mine) + sizeof(uint32_t) * w->nranks * (req->qps + 1) + 7) & ~(size_t)7;
 	mine = ct_alloc(1, req->card_bytes);
 	req->cards = ct_alloc(w->nranks, req->card_bytes);
 	status = ct_boot_agree(w->boot, mine == NULL || req->cards == NULL ? CT_NOMEM : status);
@@ -261,8 +290,11 @@ static ct_status join(const struct ct_raw_req *req, struct ibv_qp *qp, enum ibv_
 		.rq_psn = card->psn, .max_dest_rd_atomic = least(a->max_qp_rd_atom, 255),
 		.min_rnr_timer = RNR_TIMER, .ah_attr = way_to(row, card),
 		.path_mtu = card->mtu < row->mtu ? (enum ibv_mtu)card->mtu : row->mtu };
-	struct ibv_qp_attr say = { .qp_state = IBV_QPS_RTS, .timeout = ACK_TIMEOUT, .retry_cnt = RETRIES,
-		.rnr_retry = RNR_FOREVER, .sq_psn = psn,
+	struct ibv_qp_attr say = { .qp_state = IBV_QPS_RTS,
+		.timeout = ACK_TIMEOUT,
+		.retry_cnt = RETRIES,
+		.rnr_retry = RNR_FOREVER,
+		.sq_psn = psn,
 		.max_rd_atomic = least(a->max_qp_init_rd_atom, card->reads) };
 	int to_hear = IBV_QP_STATE, to_say = IBV_QP_STATE | IBV_QP_SQ_PSN, error;
 
@@ -270,14 +302,18 @@ static ct_status join(const struct ct_raw_req *req, struct ibv_qp *qp, enum ibv_
 		to_hear |= IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN;
 	if (type == IBV_QPT_RC) {
 		to_hear |= IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER;
-		to_say |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC;
+		to_say |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+			IBV_QP_MAX_QP_RD_ATOMIC;
 	}
 	error = ibv_modify_qp(qp, &hear, to_hear);
 	if (error == 0)
 		error = ibv_modify_qp(qp, &say, to_say);
-	return error == 0 ? CT_OK : ct_fail(CT_PEER, "verbs: %s port %u finds no way to %.31s (path MTU "
-		"%u): %s", row->dev.name, row->dev.port, card->device, 128u << hear.path_mtu,
-		strerror(error));
+	return error == 0 ? CT_OK :
+			    ct_fail(CT_PEER,
+				    "verbs: %s port %u finds no way to %.31s (path MTU "
+				    "%u): %s",
+				    row->dev.name, row->dev.port, card->device,
+				    128u << hear.path_mtu, strerror(error));
 }
 
 static ct_status connect_peer(struct ct_raw_req *req, uint32_t at)
@@ -289,12 +325,15 @@ static ct_status connect_peer(struct ct_raw_req *req, uint32_t at)
 	ct_status status = join(req, peer->control, IBV_QPT_RC, card, n[0]);
 
 	for (uint32_t q = 0; q < req->qps && status == CT_OK; q++)
-		status = join(req, req->lanes[at * req->qps + q].qp, req->kind->type, card, n[1 + q]);
+		status = join(
+			req, req->lanes[at * req->qps + q].qp, req->kind->type, card, n[1 + q]);
 	if (status != CT_OK || req->kind->type != IBV_QPT_UD)
 		return status;
 	peer->way = ibv_create_ah(req->row->pd, &ah);
-	return peer->way != NULL ? CT_OK : ct_fail(CT_PEER, "verbs: %s port %u finds no way to %.31s: %s",
-		req->row->dev.name, req->row->dev.port, card->device, strerror(errno));
+	return peer->way != NULL ?
+		CT_OK :
+		ct_fail(CT_PEER, "verbs: %s port %u finds no way to %.31s: %s", req->row->dev.name,
+			req->row->dev.port, card->device, strerror(errno));
 }
 
 /* ---- work requests --------------------------------------------------------------------------- */
@@ -314,7 +353,8 @@ static void aim_write(const struct ct_raw_req *req, uint32_t rank, struct ibv_se
 	wr->wr.rdma.rkey = card->landing_key;
 }
 
-static void aim(const struct ct_raw_req *req, const struct ct_raw_lane *lane, struct ibv_send_wr *wr)
+static void aim(
+	const struct ct_raw_req *req, const struct ct_raw_lane *lane, struct ibv_send_wr *wr)
 {
 	const struct ct_raw_peer *peer = &req->peers[lane->peer];
 	const struct ct_raw_card *card = ct_raw_card_of(req, peer->rank);
@@ -365,7 +405,8 @@ static void fill_chain(const struct ct_raw_req *req, const struct ct_raw_lane *l
 		if (last && signalled)
 			wr[i].send_flags |= IBV_SEND_SIGNALED;
 		if (last)
-			wr[i].wr_id = ct_raw_id((uint32_t)(lane - req->lanes), req->signal * req->list);
+			wr[i].wr_id =
+				ct_raw_id((uint32_t)(lane - req->lanes), req->signal * req->list);
 		aim(req, lane, &wr[i]);
 	}
 }
@@ -387,7 +428,8 @@ static struct ibv_sge out_piece(const struct ct_raw_req *req, const struct ct_ra
 		return in_piece(req, lane);
 	case CT_RAW_FETCH_ADD:
 	case CT_RAW_CMP_SWAP:
-		return (struct ibv_sge){ (uintptr_t)req->result, sizeof(*req->result), req->own_mr->lkey };
+		return (struct ibv_sge){ (uintptr_t)req->result, sizeof(*req->result),
+			req->own_mr->lkey };
 	default:
 		return (struct ibv_sge){ (uintptr_t)req->desc.send, (uint32_t)req->bytes,
 			req->send_mr->lkey };
@@ -411,7 +453,8 @@ static void fill_lane(struct ct_raw_req *req, uint32_t i)
 	for (uint32_t r = 0; r < req->refill; r++)
 		lane->receives[r] = (struct ibv_recv_wr){ .wr_id = ct_raw_id(i, 1),
 			.next = r + 1 < req->refill ? &lane->receives[r + 1] : NULL,
-			.sg_list = datagrams ? piece + 1 : piece + 2, .num_sge = datagrams ? 2 : 1 };
+			.sg_list = datagrams ? piece + 1 : piece + 2,
+			.num_sge = datagrams ? 2 : 1 };
 }
 
 static ct_status make_requests(struct ct_raw_req *req)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The measured path of the row "verbs". What stands here runs between the marks: everything that can
- * be known before is in chains of work requests that only have to be posted.
+ * The measured path of the row "verbs". What stands here runs between the marks: everything that
+ * can be known before is in chains of work requests that only have to be posted.
  */
 #include "verbs_raw.h"
 
@@ -63,7 +63,8 @@ static ct_status push(struct ct_raw_req *req, struct ct_raw_lane *lane)
 	}
 	lane->posted = posted;
 	lane->since = since;
-	if (posted == lane->quota || lane->quota - posted > list || room - posted < lane->quota - posted)
+	if (posted == lane->quota || lane->quota - posted > list ||
+		room - posted < lane->quota - posted)
 		return CT_OK;
 	if (stamp != NULL)
 		stamp[req->times.nposted++] = ct_raw_ticks();
@@ -210,8 +211,8 @@ static inline bool flag_is(const volatile uint8_t *flag, uint8_t wanted)
 }
 
 /* Leaves the ping-pong until the next test(): STATUS says why, STEP where it goes on. */
-static ct_status leave(struct ct_raw_req *req, ct_status status, enum ct_raw_step step, uint32_t sent,
-	uint32_t got)
+static ct_status leave(struct ct_raw_req *req, ct_status status, enum ct_raw_step step,
+	uint32_t sent, uint32_t got)
 {
 	req->step = step;
 	req->sent = sent;

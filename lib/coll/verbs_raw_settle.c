@@ -27,13 +27,15 @@ static struct notice *place(const struct ct_raw_req *req, uint32_t peer, uint32_
 
 static ct_status refused(const struct ct_raw_req *req, uint32_t peer, int error)
 {
-	return ct_fail(CT_IO, "verbs: %s port %u, control of rank %u: the device takes no request: %s",
+	return ct_fail(CT_IO,
+		"verbs: %s port %u, control of rank %u: the device takes no request: %s",
 		req->row->dev.name, req->row->dev.port, req->peers[peer].rank, strerror(error));
 }
 
 static ct_status listen_to(struct ct_raw_req *req, uint32_t peer, uint32_t slot)
 {
-	struct ibv_sge piece = { (uintptr_t)place(req, peer, slot), CT_RAW_NOTICE, req->own_mr->lkey };
+	struct ibv_sge piece = { (uintptr_t)place(req, peer, slot), CT_RAW_NOTICE,
+		req->own_mr->lkey };
 	struct ibv_recv_wr *bad, wr = { .wr_id = ct_raw_id(peer, HEARD | slot), .sg_list = &piece,
 		.num_sge = 1 };
 	int error = ibv_post_recv(req->peers[peer].control, &wr, &bad);
@@ -55,8 +57,12 @@ static ct_status tell(struct ct_raw_req *req, uint32_t peer)
 {
 	struct ibv_sge piece = { (uintptr_t)req->own + CT_RAW_NOTICE_AT, CT_RAW_NOTICE,
 		req->own_mr->lkey };
-	struct ibv_send_wr *bad, wr = { .wr_id = ct_raw_id(peer, SENT), .sg_list = &piece, .num_sge = 1,
-		.opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED };
+	struct ibv_send_wr *bad,
+		wr = { .wr_id = ct_raw_id(peer, SENT),
+			.sg_list = &piece,
+			.num_sge = 1,
+			.opcode = IBV_WR_SEND,
+			.send_flags = IBV_SEND_SIGNALED };
 	int error = ibv_post_send(req->peers[peer].control, &wr, &bad);
 
 	req->sending += error == 0;
@@ -67,7 +73,8 @@ static ct_status tell(struct ct_raw_req *req, uint32_t peer)
 static ct_status bring(struct ct_raw_req *req, uint32_t peer)
 {
 	const struct ct_raw_card *card = ct_raw_card_of(req, req->peers[peer].rank);
-	struct ibv_sge piece = { (uintptr_t)req->desc.recv, (uint32_t)req->bytes, req->recv_mr->lkey };
+	struct ibv_sge piece = { (uintptr_t)req->desc.recv, (uint32_t)req->bytes,
+		req->recv_mr->lkey };
 	struct ibv_send_wr *bad, wr = { .wr_id = ct_raw_id(peer, BROUGHT), .sg_list = &piece,
 		.num_sge = 1, .opcode = IBV_WR_RDMA_READ, .send_flags = IBV_SEND_SIGNALED,
 		.wr.rdma = { card->send, card->send_key } };
@@ -82,8 +89,9 @@ static ct_status attend(struct ct_raw_req *req)
 {
 	struct ibv_wc wc[CT_RAW_REAP];
 	int n = ibv_poll_cq(req->control_cq, CT_RAW_REAP, wc);
-	ct_status status = n >= 0 ? CT_OK : ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)",
-		req->row->dev.name, n);
+	ct_status status = n >= 0 ?
+		CT_OK :
+		ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)", req->row->dev.name, n);
 
 	for (int i = 0; i < n && status == CT_OK; i++) {
 		uint32_t peer = (uint32_t)(wc[i].wr_id >> 32), what = (uint32_t)wc[i].wr_id;
@@ -159,7 +167,7 @@ static ct_status round_of_notices(struct ct_raw_req *req)
 	ct_status status = CT_OK;
 
 	mine->number = req->notices + 1;
-	mine->last_byte = req->bytes > 0 ? ((const uint8_t *)req->desc.send)[req->bytes - 1] : 0;
+	mine->last_byte = req->flag_out != NULL ? *req->flag_out : 0;
 	for (uint32_t p = 0; p < req->npeers && status == CT_OK; p++)
 		status = tell(req, p);
 	if (status == CT_OK)

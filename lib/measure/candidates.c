@@ -10,7 +10,8 @@ enum { MOST_CANDIDATES = 1024, MOST_WORDS = 64, WORD = 128 };
 bool ct_candidate_same(const struct ct_candidate *a, const struct ct_candidate *b)
 {
 	if (strcmp(a->backend, b->backend) != 0 || strcmp(a->net, b->net) != 0 ||
-		strcmp(a->algo, b->algo) != 0 || a->nknobs != b->nknobs)
+		strcmp(a->algo, b->algo) != 0 || a->nknobs != b->nknobs ||
+		strcmp(a->memory, b->memory) != 0)
 		return false;
 	for (uint32_t i = 0; i < a->nknobs && i < CT_MAX_KNOBS; i++)
 		if (a->knob[i] != b->knob[i] || strcmp(a->knob_name[i], b->knob_name[i]) != 0)
@@ -30,6 +31,9 @@ const char *ct_candidate_text(const struct ct_candidate *c, char out[96])
 		snprintf(text + used, sizeof(text) - used, " %s=%lld", c->knob_name[i],
 			(long long)c->knob[i]);
 	}
+	used = strlen(text);
+	if (c->memory[0] != '\0')
+		snprintf(text + used, sizeof(text) - used, ", memory %s", c->memory);
 	ct_text_clean(out, 96, text);
 	return out;
 }

@@ -110,6 +110,7 @@ struct ct_port_watch {
 	struct ct_ports *ports; /* on the first rank of a host, else NULL */
 	const struct ct_port *list;
 	size_t n;
+	uint32_t first, total;             /* of the ports of all hosts */
 	struct ct_port_sample *then, *now; /* one for each port */
 	struct ct_lane *lane;              /* whose turn it is */
 	bool any;                          /* some host has a port: the same on every rank */
@@ -122,6 +123,8 @@ void ct_port_watch_close(struct ct_session *session);
 /* From now on what the ports count is LANE's (NULL: nobody's). May wait as long as the kernel
  * repeats what it read last, 0.25 s at most. */
 void ct_port_watch_turn(struct ct_session *session, struct ct_lane *lane);
+/* Room for what LANE's turns count, port by port. CT_NOMEM. Freed with the lane. */
+ct_status ct_port_watch_begin(struct ct_session *session, struct ct_lane *lane);
 /* The lane whose turn it is goes away. */
 void ct_port_watch_forget(struct ct_session *session);
 
@@ -130,6 +133,14 @@ ct_status ct_port_watch_sum(struct ct_session *session, struct ct_lane *lane);
 
 /* The inverse of ct_port_counts_record(); *OUT unknown when RECORD has none. CT_INVALID. */
 ct_status ct_port_counts_parse(const json_t *record, const char *where, struct ct_port_counts *out);
+
+/* ---- ends.c ---------------------------------------------------------------------------------- */
+
+/* Collective: numbers the ports of all hosts. CT_NOMEM. */
+ct_status ct_port_ends_number(struct ct_session *session);
+
+/* Collective: the ends in LANE->ports, the same on every rank; owned by its result from then on. */
+ct_status ct_port_ends_gather(struct ct_session *session, struct ct_lane *lane);
 
 /* ---- session.c ------------------------------------------------------------------------------- */
 
@@ -198,6 +209,35 @@ enum { CT_NCOUNTERS = 6 };
 void ct_counters_row(const struct ct_counters *c, int64_t row[CT_NCOUNTERS]);
 void ct_counters_unrow(struct ct_counters *c, const int64_t row[CT_NCOUNTERS]);
 
+/* ---- buffers.c ------------------------------------------------------------------------------- */
+
+/* Of one test, the same for every candidate with the same memory. */
+struct ct_buffers {
+	const struct ct_mem_ops *kind;
+	uint32_t device;
+	struct ct_mem memory[2]; /* send and receive; in place the first holds both */
+	void *shadow[2];         /* on the host, where the processor cannot touch these; else NULL */
+	uint64_t bytes[2];       /* of each */
+	uint64_t send_at, recv_at; /* where the windows begin */
+};
+
+/* Buffers for DESC in MEMORY (ct_mem_parse()). CT_INVALID, CT_NOMEM, CT_UNSUPPORTED. Free with
+ * ct_buffers_free(), also in part. */
+ct_status ct_buffers_make(struct ct_buffers *buffers, const char *memory,
+	const struct ct_world *world, const struct ct_coll_desc *desc);
+
+/* Sets DESC's windows. */
+void ct_buffers_use(const struct ct_buffers *buffers, struct ct_coll_desc *desc);
+void ct_buffers_free(struct ct_buffers *buffers);
+
+/* Spoils the results and makes the inputs of DESC. BUFFERS may be NULL: memory of the host. CT_IO. */
+ct_status ct_buffers_fill(const struct ct_buffers *buffers, const struct ct_coll_desc *desc,
+	const struct ct_world *world, uint64_t seed);
+
+/* *WRONG: how many elements of this rank's result are. CT_IO. */
+ct_status ct_buffers_check(const struct ct_buffers *buffers, const struct ct_coll_desc *desc,
+	const struct ct_world *world, uint64_t seed, uint64_t *wrong);
+
 /* ---- lane.c: one candidate at one point ------------------------------------------------------ */
 
 /* A library opened for one round; candidates with the same backend and transport share it. */
@@ -218,6 +258,7 @@ struct ct_lane {
 	const struct ct_measure_plan *plan;
 	struct ct_stop stop; /* plan's with defaults filled in */
 	struct ct_run_lib *lib;
+	const struct ct_buffers *buffers;
 	struct ct_coll_desc desc;
 	void *req;
 	struct ct_samples samples;
@@ -226,6 +267,7 @@ struct ct_lane {
 	struct ct_counters counters;
 	struct ct_port_counts ports;
 	uint64_t port_load[CT_MOST_PORTS]; /* of this host's ports */
+	struct ct_counts *port_counts;     /* of each of them; NULL where there is none */
 	struct ct_result result;
 	bool active, interrupted;
 };

@@ -81,22 +81,13 @@ ct_status ct_lane_call(struct ct_lane *lane, uint64_t *ns)
 static ct_status checked_call(struct ct_lane *lane, uint64_t *ns, uint64_t *wrong)
 {
 	const struct ct_world *w = ct_session_world(lane->session);
-	ct_status status;
+	uint64_t more = 0;
+	ct_status status = ct_lane_call(lane, ns);
 
-	status = ct_lane_call(lane, ns);
 	if (status == CT_OK)
-		*wrong += ct_verify_count(&lane->desc, w->rank, w->nranks, lane->plan->seed);
+		status = ct_buffers_check(lane->buffers, &lane->desc, w, lane->plan->seed, &more);
+	*wrong += more;
 	return status;
-}
-
-static void refill(struct ct_lane *lane)
-{
-	const struct ct_world *w = ct_session_world(lane->session);
-
-	/* out of place the input is filled again too: another candidate's last call or an algorithm
-	 * that writes where it should not must not hide in it */
-	ct_verify_spoil(&lane->desc, w->rank, w->nranks);
-	ct_verify_fill(&lane->desc, w->rank, w->nranks, lane->plan->seed);
 }
 
 /* ---- overhead ------------------------------------------------------------------------------- */
@@ -171,12 +162,16 @@ void ct_lane_release(struct ct_lane *lane)
 ct_status ct_lane_prepare(struct ct_lane *lane)
 {
 	const struct ct_candidate *c = &lane->result.candidate;
+	const struct ct_coll_caps *caps = lane->lib->caps;
 	const struct ct_coll_algo *algo;
 	uint32_t asked = lane->result.test.window;
 
 	phase(lane, "prepare");
+	if (!ct_mem_is_host(lane->desc.send_mem) && (caps->foreign >> lane->desc.coll & 1) == 0)
+		return ct_fail(CT_UNSUPPORTED, "backend %s takes memory of the host only for %s, not %s",
+			c->backend, ct_coll_name(lane->desc.coll), lane->desc.send_mem->ops->name);
 	lane->desc.algo = c->algo[0] != '\0' ? c->algo : NULL;
-	algo = find_algo(lane->lib->caps, &lane->desc);
+	algo = find_algo(caps, &lane->desc);
 	for (size_t i = 0; algo != NULL && i < algo->nknobs && i < CT_MAX_KNOBS; i++)
 		lane->desc.knob[i] = i < c->nknobs ? c->knob[i] : algo->knobs[i].values[0];
 	lane->desc.seed = lane->plan->seed; /* of what refill() writes */
@@ -252,7 +247,8 @@ static ct_status some_calls(struct ct_lane *lane, uint32_t calls, uint32_t check
 		ct_status status;
 
 		if (i < checked && told->mine == CT_OK)
-			refill(lane);
+			told->mine = ct_buffers_fill(lane->buffers, &lane->desc,
+				ct_session_world(lane->session), lane->plan->seed);
 		status = ct_session_barrier(lane->session);
 		if (status != CT_OK)
 			return status;
@@ -443,6 +439,7 @@ ct_status ct_lane_finish(struct ct_lane *lane)
 		return status;
 	lane->ports.known = lane->session->ports.any;
 	lane->result.ports = lane->ports;
+	lane->ports.ends = NULL; /* the result's now */
 	fill_result(lane);
 	return CT_OK;
 }

@@ -2,8 +2,10 @@
 # measure: the one loop, its session, and the records it leaves.
 core_sources += \
 	lib/measure/board.c \
+	lib/measure/buffers.c \
 	lib/measure/candidates.c \
 	lib/measure/counters.c \
+	lib/measure/ends.c \
 	lib/measure/expect.c \
 	lib/measure/floor.c \
 	lib/measure/floor_probe.c \

@@ -14,7 +14,8 @@ struct run {
 	struct ct_lane *lanes;   /* one per candidate */
 	int64_t *skip;           /* one per candidate */
 	uint32_t *order;
-	void *memory[2];         /* send and receive buffer of this test */
+	struct ct_buffers *buffers; /* of this test; at most one per candidate */
+	bool said;                  /* what memory they got instead */
 };
 
 /* ---- libraries of a round ------------------------------------------------------------------- */
@@ -105,36 +106,40 @@ static uint32_t count_pairs(const struct ct_test *test, uint32_t nranks)
 	return pairs;
 }
 
-/* Buffers of one test, for every candidate the same. */
-static ct_status allocate(struct run *run, const struct ct_test *test, struct ct_coll_desc *desc)
+/* What differs from what was asked for is told once. */
+static void say_memory(struct run *run, const struct ct_buffers *b)
 {
-	const struct ct_world *w = ct_session_world(run->session);
-	struct ct_coll_buffers b = ct_coll_buffers(test->coll, w->rank, w->nranks, desc->count,
-		test->in_place);
-	size_t each = ct_type_bytes(test->type), send, recv;
-
-	if (__builtin_mul_overflow(b.send, each, &send) ||
-		__builtin_mul_overflow(b.recv, each, &recv))
-		return ct_fail(CT_INVALID, "%s of %llu elements is beyond the address space",
-			ct_coll_name(test->coll), (unsigned long long)desc->count);
-	if (test->in_place) {
-		run->memory[0] = ct_alloc_pages(send > recv ? send : recv);
-		if (run->memory[0] == NULL)
-			return CT_NOMEM;
-		desc->send = (char *)run->memory[0] + b.send_at * each;
-		desc->recv = (char *)run->memory[0] + b.recv_at * each;
-		return CT_OK;
-	}
-	run->memory[0] = ct_alloc_pages(send);
-	run->memory[1] = run->memory[0] == NULL ? NULL : ct_alloc_pages(recv);
-	if (run->memory[1] == NULL)
-		return CT_NOMEM;
-	desc->send = run->memory[0];
-	desc->recv = run->memory[1];
-	return CT_OK;
+	if (run->said || b->memory[0].note[0] == '\0')
+		return;
+	run->said = true;
+	if (ct_session_world(run->session)->local_rank == 0)
+		ct_log(CT_LOG_WARN, CT_AREA_MEASURE, "memory %s: %s", b->kind->name, b->memory[0].note);
 }
 
-static ct_status describe(struct run *run, const struct ct_test *test, struct ct_coll_desc *desc)
+/* The buffers of candidate I: those of an earlier one with the same memory, or new ones. */
+static ct_status give_buffers(struct run *run, size_t i, const struct ct_coll_desc *desc)
+{
+	const struct ct_candidate *c = run->plan->candidates;
+	struct ct_lane *lane = &run->lanes[i];
+	ct_status status = CT_OK;
+	size_t k = 0;
+
+	while (strcmp(c[k].memory, c[i].memory) != 0)
+		k++;
+	if (k == i)
+		status = ct_buffers_make(&run->buffers[i], c[i].memory, ct_session_world(run->session),
+			desc);
+	if (status != CT_OK)
+		return status;
+	say_memory(run, &run->buffers[k]);
+	lane->buffers = &run->buffers[k];
+	lane->desc = *desc;
+	ct_buffers_use(lane->buffers, &lane->desc);
+	return ct_port_watch_begin(run->session, lane);
+}
+
+static ct_status describe(const struct run *run, const struct ct_test *test,
+	struct ct_coll_desc *desc)
 {
 	uint32_t n = ct_session_world(run->session)->nranks;
 
@@ -149,7 +154,7 @@ static ct_status describe(struct run *run, const struct ct_test *test, struct ct
 		.count = ct_coll_count(test->coll, n, test->bytes, test->type),
 		.in_place = test->in_place, .partner = test->partner,
 	};
-	return allocate(run, test, desc);
+	return CT_OK;
 }
 
 /* Which candidates have this point already: one rank that knows suffices. */
@@ -192,6 +197,8 @@ static ct_status deliver(struct run *run, struct ct_lane *lane)
 
 	ct_lane_release(lane);
 	ct_samples_free(&lane->samples);
+	ct_free(lane->port_counts);
+	lane->port_counts = NULL;
 	lane->active = false;
 	if (plan->on_result != NULL)
 		status = plan->on_result(plan->arg, &lane->result);
@@ -200,20 +207,18 @@ static ct_status deliver(struct run *run, struct ct_lane *lane)
 }
 
 /* Prepares LANE and warms it up; one that cannot do this leaves a result that says so. */
-static ct_status start_lane(struct run *run, struct ct_lane *lane,
-	const struct ct_coll_desc *desc, const struct ct_test *test)
+static ct_status start_lane(struct run *run, struct ct_lane *lane, const struct ct_test *test)
 {
 	const struct ct_world *w = ct_session_world(run->session);
 	struct ct_result *r = &lane->result;
 	ct_status status = lane->lib->status;
 
-	lane->desc = *desc;
 	r->test = *test;
 	r->test.partner = NULL;
 	r->nranks = w->nranks;
 	r->pairs = count_pairs(test, w->nranks);
-	r->count = desc->count;
-	r->bytes = ct_coll_bytes(test->coll, w->nranks, desc->count, test->type);
+	r->count = lane->desc.count;
+	r->bytes = ct_coll_bytes(test->coll, w->nranks, r->count, test->type);
 	if (status == CT_OK) {
 		status = ct_lane_prepare(lane);
 		if (status == CT_UNSUPPORTED)
@@ -272,21 +277,23 @@ static ct_status run_test(struct run *run, uint32_t round, size_t t)
 		return status;
 	for (size_t i = 0; i < run->plan->ncandidates; i++)
 		begin_lane(run, &run->lanes[i], i, round);
-	status = ct_session_agree(run->session, describe(run, test, &desc));
+	status = describe(run, test, &desc);
+	for (size_t i = 0; i < run->plan->ncandidates && status == CT_OK; i++)
+		status = give_buffers(run, i, &desc);
+	status = ct_session_agree(run->session, status);
 	for (size_t i = 0; i < run->plan->ncandidates && status == CT_OK; i++)
 		if (run->lanes[i].active)
-			status = start_lane(run, &run->lanes[i], &desc, test);
+			status = start_lane(run, &run->lanes[i], test);
 	if (status == CT_OK)
 		status = take_turns(run, &rng);
 	ct_port_watch_forget(run->session);
 	for (size_t i = 0; i < run->plan->ncandidates; i++) {
 		ct_lane_release(&run->lanes[i]);
 		ct_samples_free(&run->lanes[i].samples);
+		ct_free(run->lanes[i].port_counts);
+		run->lanes[i].port_counts = NULL;
 		ct_result_clear(&run->lanes[i].result);
-	}
-	for (size_t i = 0; i < 2; i++) {
-		ct_free(run->memory[i]);
-		run->memory[i] = NULL;
+		ct_buffers_free(&run->buffers[i]);
 	}
 	return status;
 }
@@ -316,10 +323,12 @@ ct_status ct_measure_run(struct ct_session *session, const struct ct_measure_pla
 	run.lanes = run.libs == NULL ? NULL : ct_alloc(n, sizeof(*run.lanes));
 	run.skip = run.lanes == NULL ? NULL : ct_alloc(n, sizeof(*run.skip));
 	run.order = run.skip == NULL ? NULL : ct_alloc(n, sizeof(*run.order));
-	status = ct_session_agree(session, run.order == NULL ? CT_NOMEM : CT_OK);
+	run.buffers = run.order == NULL ? NULL : ct_alloc(n, sizeof(*run.buffers));
+	status = ct_session_agree(session, run.buffers == NULL ? CT_NOMEM : CT_OK);
 	if (status == CT_OK)
 		status = run_rounds(&run);
 	ct_session_idle(session);
+	ct_free(run.buffers);
 	ct_free(run.order);
 	ct_free(run.skip);
 	ct_free(run.lanes);

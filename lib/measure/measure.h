@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "boot/boot.h"
 #include "coll/coll.h"
+#include "mem/mem.h"
 #include "model/model.h"
 #include "net/net.h"
 #include "topo/topo.h"
@@ -96,6 +97,7 @@ struct ct_candidate {
 	int64_t knob[CT_MAX_KNOBS];          /* the first nknobs; the others have their defaults */
 	char knob_name[CT_MAX_KNOBS][16];    /* in the algorithm's order */
 	uint32_t nknobs;
+	char memory[CT_MEM_TEXT];            /* where its buffers lie, see ct_mem_parse(); "" = host */
 };
 
 struct ct_test {
@@ -124,6 +126,16 @@ struct ct_counters {
 	uint64_t page_faults;
 };
 
+/* One of these ports by itself. */
+struct ct_port_end {
+	char host[CT_HOST_NAME], device[32];
+	uint32_t port;
+	bool active;
+	struct ct_counts counts;
+};
+
+enum { CT_MOST_ENDS = 16 };
+
 /* What the RDMA ports of all hosts counted in the turns of one candidate (topo/counters.h), whoever
  * made them count: read before and after, never within a batch. */
 struct ct_port_counts {
@@ -131,6 +143,9 @@ struct ct_port_counts {
 	uint32_t active; /* ports of all hosts that were active */
 	uint32_t used;   /* that carried a twentieth of their host's busiest one or more */
 	struct ct_counts sum;
+	struct ct_port_end *ends; /* nends of the nports ports of all hosts: all, or the CT_MOST_ENDS
+	                             that counted the most losses, retransmissions, errors, traffic */
+	uint32_t nends, nports;
 };
 
 /* One candidate at one point in one round, the same on every rank. */
@@ -180,8 +195,8 @@ struct ct_measure_plan {
 	bool (*done)(void *arg, uint32_t round, const struct ct_candidate *c,
 		const struct ct_test *t);
 	/* Called on every rank as soon as a point of a candidate is complete (or cannot be
-	 * measured: status CT_UNSUPPORTED); the callee may keep samples and histogram by setting
-	 * the pointers in RESULT to NULL. Its error ends the run on every rank. May be NULL. */
+	 * measured: status CT_UNSUPPORTED); the callee may keep samples, histogram and ports' ends
+	 * by setting the pointers in RESULT to NULL. Its error ends the run on every rank. May be NULL. */
 	ct_on_result *on_result;
 	void *arg;
 };

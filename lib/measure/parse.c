@@ -177,6 +177,21 @@ static ct_status read_knobs(const struct place *at, struct ct_candidate *c)
 	return CT_OK;
 }
 
+/* Left out where it is the host's. */
+static ct_status read_memory(const struct place *at, struct ct_candidate *c)
+{
+	const char *text = NULL;
+	ct_status status = CT_OK;
+
+	if (json_object_get(at->object, "memory") != NULL)
+		status = ct_json_text(at->object, "memory", at->where, at->pointer, &text);
+	if (text != NULL && strlen(text) >= sizeof(c->memory))
+		return bad(at, "memory", "too long");
+	if (text != NULL)
+		ct_text_clean(c->memory, sizeof(c->memory), text);
+	return status;
+}
+
 static ct_status read_samples(const struct place *at, const json_t *array, struct ct_result *r)
 {
 	size_t n = json_array_size(array);
@@ -258,7 +273,7 @@ static ct_status read_parts(const struct place *record, struct ct_result *r)
 {
 	static const char *const top[] = { "schema", "kind", "candidate", "counters", "ports",
 		"expected", "efficiency", "samples_ns", "histogram", NULL };
-	static const char *const candidate[] = { "knobs", NULL }, *const none[] = { NULL };
+	static const char *const candidate[] = { "knobs", "memory", NULL }, *const none[] = { NULL };
 	struct place at = *record;
 	double efficiency;
 	ct_status status = read_group(record, "", top, r);
@@ -272,6 +287,8 @@ static ct_status read_parts(const struct place *record, struct ct_result *r)
 	status = read_group(&at, "candidate", candidate, r);
 	if (status == CT_OK)
 		status = read_knobs(&at, &r->candidate);
+	if (status == CT_OK)
+		status = read_memory(&at, &r->candidate);
 	at.object = json_object_get(record->object, "counters");
 	at.pointer = "/counters";
 	if (status == CT_OK)

@@ -36,7 +36,17 @@ ct_status ct_port_watch_open(struct ct_session *session)
 	if (status == CT_OK)
 		status = ct_session_max(session, &n, 1);
 	w->any = n > 0;
-	return status;
+	return status == CT_OK && w->any ? ct_port_ends_number(session) : status;
+}
+
+ct_status ct_port_watch_begin(struct ct_session *session, struct ct_lane *lane)
+{
+	size_t n = session->ports.n;
+
+	if (n == 0)
+		return CT_OK;
+	lane->port_counts = ct_alloc(n, sizeof(*lane->port_counts));
+	return lane->port_counts != NULL ? CT_OK : CT_NOMEM;
 }
 
 void ct_port_watch_close(struct ct_session *session)
@@ -110,6 +120,8 @@ static void settle(const struct ct_port_watch *w, struct ct_lane *lane)
 		if (w->list[i].lifespan_ms * 1000000 > most_wait_ns)
 			c.exposed &= of_interfaces();
 		ct_counts_add(&lane->ports.sum, &c);
+		if (lane->port_counts != NULL)
+			ct_counts_add(&lane->port_counts[i], &c);
 		if (i < CT_MOST_PORTS)
 			lane->port_load[i] += load_of(&c);
 	}
@@ -182,7 +194,7 @@ ct_status ct_port_watch_sum(struct ct_session *session, struct ct_lane *lane)
 		c->reset |= (uint64_t)(v[2 + 2 * CT_NCOUNTS + i] > 0) << i;
 		c->saturated |= (uint64_t)(v[2 + 3 * CT_NCOUNTS + i] > 0) << i;
 	}
-	return CT_OK;
+	return ct_port_ends_gather(session, lane);
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
@@ -200,9 +212,8 @@ static json_t *names_of(uint64_t mask)
 	return array;
 }
 
-json_t *ct_port_counts_record(const struct ct_port_counts *ports)
+static json_t *counts_of(const struct ct_counts *c)
 {
-	const struct ct_counts *c = &ports->sum;
 	json_t *counts = json_object();
 
 	for (unsigned int i = 0; i < CT_NCOUNTS; i++)
@@ -212,9 +223,43 @@ json_t *ct_port_counts_record(const struct ct_port_counts *ports)
 			json_decref(counts);
 			return NULL;
 		}
-	return json_pack("{s:I, s:I, s:o, s:o, s:o}", "active", (json_int_t)ports->active, "used",
-		(json_int_t)ports->used, "counts", counts, "reset", names_of(c->reset & c->exposed),
-		"saturated", names_of(c->saturated & c->exposed));
+	return counts;
+}
+
+static json_t *ends_of(const struct ct_port_counts *ports)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < ports->nends; i++) {
+		const struct ct_port_end *e = &ports->ends[i];
+		const struct ct_counts *c = &e->counts;
+		json_t *end = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o, s:o}", "host", e->host, "device",
+			e->device, "port", (json_int_t)e->port, "active", e->active, "counts", counts_of(c),
+			"reset", names_of(c->reset & c->exposed), "saturated",
+			names_of(c->saturated & c->exposed));
+
+		if (json_array_append_new(array, end) != 0) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+json_t *ct_port_counts_record(const struct ct_port_counts *ports)
+{
+	const struct ct_counts *c = &ports->sum;
+	json_t *record = json_pack("{s:I, s:I, s:o, s:o, s:o}", "active", (json_int_t)ports->active,
+		"used", (json_int_t)ports->used, "counts", counts_of(c), "reset",
+		names_of(c->reset & c->exposed), "saturated", names_of(c->saturated & c->exposed));
+
+	if (ports->nends == 0 || record == NULL)
+		return record;
+	if (json_object_set_new(record, "nports", json_integer((json_int_t)ports->nports)) == 0 &&
+		json_object_set_new(record, "ends", ends_of(ports)) == 0)
+		return record;
+	json_decref(record);
+	return NULL;
 }
 
 static const char *const *all_names(const char *names[CT_NCOUNTS + 1])
@@ -260,9 +305,65 @@ static ct_status parse_mask(const json_t *ports, const char *key, const char *wh
 	return CT_OK;
 }
 
+static ct_status parse_end(const json_t *end, const char *where, struct ct_port_end *out)
+{
+	static const char *const known[] = { "host", "device", "port", "active", "counts", "reset",
+		"saturated", NULL };
+	const char *host = "", *device = "";
+	uint64_t port = 0;
+	ct_status status = ct_json_known(end, where, "/ports/ends", known);
+
+	if (status == CT_OK)
+		status = ct_json_text(end, "host", where, "/ports/ends", &host);
+	if (status == CT_OK)
+		status = ct_json_text(end, "device", where, "/ports/ends", &device);
+	if (status == CT_OK)
+		status = ct_json_u64(end, "port", where, "/ports/ends", 0, UINT32_MAX, &port);
+	if (status == CT_OK && !json_is_boolean(json_object_get(end, "active")))
+		status = ct_fail(CT_INVALID, "%s: /ports/ends/active: not true or false", where);
+	if (status == CT_OK)
+		status = parse_counts(json_object_get(end, "counts"), where, &out->counts);
+	if (status == CT_OK)
+		status = parse_mask(end, "reset", where, &out->counts.reset);
+	if (status == CT_OK)
+		status = parse_mask(end, "saturated", where, &out->counts.saturated);
+	ct_text_clean(out->host, sizeof(out->host), host);
+	ct_text_clean(out->device, sizeof(out->device), device);
+	out->port = (uint32_t)port;
+	out->active = json_is_true(json_object_get(end, "active"));
+	return status;
+}
+
+/* Records of before this know sums only. OUT->ends may be there even after an error. */
+static ct_status parse_ends(const json_t *ports, const char *where, struct ct_port_counts *out)
+{
+	const json_t *array = json_object_get(ports, "ends");
+	uint64_t nports = 0;
+	ct_status status;
+
+	if (array == NULL)
+		return CT_OK;
+	if (!json_is_array(array) || json_array_size(array) > CT_MOST_ENDS)
+		return ct_fail(CT_INVALID, "%s: /ports/ends: not an array of at most %d", where,
+			CT_MOST_ENDS);
+	status = ct_json_u64(ports, "nports", where, "/ports", json_array_size(array), UINT32_MAX,
+		&nports);
+	if (status != CT_OK || json_array_size(array) == 0)
+		return status;
+	out->nports = (uint32_t)nports;
+	out->ends = ct_alloc(json_array_size(array), sizeof(*out->ends));
+	if (out->ends == NULL)
+		return CT_NOMEM;
+	out->nends = (uint32_t)json_array_size(array);
+	for (uint32_t i = 0; i < out->nends && status == CT_OK; i++)
+		status = parse_end(json_array_get(array, i), where, &out->ends[i]);
+	return status;
+}
+
 ct_status ct_port_counts_parse(const json_t *record, const char *where, struct ct_port_counts *out)
 {
-	static const char *const known[] = { "active", "used", "counts", "reset", "saturated", NULL };
+	static const char *const known[] = { "active", "used", "counts", "reset", "saturated", "nports",
+		"ends", NULL };
 	const json_t *ports = json_object_get(record, "ports");
 	struct ct_port_counts c = { .known = true };
 	uint64_t active = 0, used = 0;
@@ -282,8 +383,12 @@ ct_status ct_port_counts_parse(const json_t *record, const char *where, struct c
 		status = parse_mask(ports, "reset", where, &c.sum.reset);
 	if (status == CT_OK)
 		status = parse_mask(ports, "saturated", where, &c.sum.saturated);
-	if (status != CT_OK)
+	if (status == CT_OK)
+		status = parse_ends(ports, where, &c);
+	if (status != CT_OK) {
+		ct_free(c.ends);
 		return status;
+	}
 	c.active = (uint32_t)active;
 	c.used = (uint32_t)used;
 	*out = c;

@@ -206,6 +206,8 @@ json_t *ct_record_point(const struct ct_result *result)
 			good = put(record, f->group, f->key, field_value(f, result));
 	if (good && result->ports.known)
 		good = put(record, "", "ports", ct_port_counts_record(&result->ports));
+	if (good && result->candidate.memory[0] != '\0')
+		good = put(record, "candidate", "memory", json_string(result->candidate.memory));
 	good = good && put(record, "candidate", "knobs", knobs(&result->candidate)) &&
 		put_expected(record, result) && put_times(record, result);
 	if (!good) {

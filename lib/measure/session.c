@@ -197,6 +197,9 @@ void ct_result_clear(struct ct_result *result)
 {
 	ct_free(result->samples_ns);
 	ct_free(result->hist);
+	ct_free(result->ports.ends);
 	result->samples_ns = NULL;
 	result->hist = NULL;
+	result->ports.ends = NULL;
+	result->ports.nends = 0;
 }

@@ -22,4 +22,5 @@ verbs_module_sources += \
 	lib/net/verbs_memory.c \
 	lib/net/verbs_message.c \
 	lib/net/verbs_rail.c \
+	lib/net/verbs_shared.c \
 	lib/net/verbs_wire.c

@@ -12,8 +12,9 @@
 
 #include "base/base.h"
 #include "boot/boot.h"
+#include "mem/mem.h"
 
-enum { CT_NET_ABI = 2, CT_NET_ADDRESS = 192, CT_NET_TEXT = 64 };
+enum { CT_NET_ABI = 3, CT_NET_ADDRESS = 192, CT_NET_TEXT = 64, CT_NET_DEVICES = 4 };
 
 /* Called by a transport with pieces of an incoming message in order, in place of storing them.
  * Every piece starts at a multiple of 16 bytes of the message (so no element is cut in two), but
@@ -26,7 +27,8 @@ enum ct_net_kind { CT_NET_SEND, CT_NET_RECV };
 struct ct_net_req {
 	enum ct_net_kind kind;
 	uint32_t peer;
-	void *data; /* source or destination; host memory */
+	bool more;  /* another one is posted at once: this one may go to the device together with it */
+	void *data; /* source or destination; host memory, or some that reg_mem() was told of */
 	uint64_t bytes;
 	ct_net_sink *sink; /* receive only, and only if caps.sink: replaces data */
 	void *sink_arg;
@@ -45,7 +47,9 @@ struct ct_net_caps {
 	char path[160];         /* how bytes move, for people: "memfd rings of 32 x 8K, …" */
 	char expectation[16];   /* what bounds it: floor "copy" or "stream"; link "roce",
 	                           "roce6" (over IPv6), "infiniband"; or "" (see measure) */
+	bool foreign;           /* messages may lie in memory that the processor cannot touch */
 	char device[32];        /* interface in use, "" if none */
+	char devices[CT_NET_DEVICES][32]; /* all of them where there are several, device first */
 	double link_Bps;        /* raw rate of that interface, 0 = none or unknown */
 	uint32_t mtu;           /* of that interface, 0 = none */
 	uint32_t sharers;       /* ranks of a host on one device, the most of all hosts; set by
@@ -84,6 +88,8 @@ struct ct_net_ops {
 	/* Optional: tell the transport that memory will be used often, or no longer. */
 	ct_status (*reg)(void *self, void *memory, uint64_t bytes, uint64_t *key);
 	void (*dereg)(void *self, uint64_t key);
+	/* The same for memory that the processor cannot touch, which stays until dereg. */
+	ct_status (*reg_mem)(void *self, const struct ct_mem *mem, uint64_t *key);
 	/* Starts REQ; its peer may be this rank itself. Errors of the call itself; errors of the
 	 * message come in req->status, their reason in ct_why() right after the poll that set it.
 	 * Once a message to or from a peer has failed, all later ones of that peer fail too. */
@@ -183,6 +189,8 @@ struct ct_verbs_settings {
 	int64_t tx_depth, rx_depth; /* send and receive requests of a queue pair; 0 = by use */
 	int64_t cq_mod;             /* every so many sends one completion; 0 = by use */
 	int64_t lazy;               /* jobs of so many ranks connect at first use; 0 = never */
+	int64_t srq;                /* jobs of so many ranks share receives; 0 = never */
+	bool huge_pages;            /* pools of messages lie in huge pages */
 	bool relaxed_ordering;      /* of PCIe writes into registered memory */
 	bool rail_failover;         /* go on without a rail that is lost */
 };

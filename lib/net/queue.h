@@ -107,6 +107,11 @@ struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
 	CT_VERBS_OPTION(base, "ib-lazy", CT_OPT_INT, lazy, "64", 0, 1 << 20, "RANKS", \
 		"jobs of so many ranks or more connect two of them at their first message; 0 = " \
 		"never; not with --rail-failover"), \
+	CT_VERBS_OPTION(base, "ib-srq", CT_OPT_INT, srq, "64", 0, 1 << 20, "RANKS", \
+		"in jobs of so many ranks or more the receives of a device are shared by all " \
+		"peers; 0 = never; not with --rail-failover"), \
+	CT_VERBS_OPTION(base, "ib-huge-pages", CT_OPT_FLAG, huge_pages, NULL, 0, 0, NULL, \
+		"the pools of small messages lie in huge pages, one at least for each peer"), \
 	CT_VERBS_OPTION(base, "relaxed-ordering", CT_OPT_FLAG, relaxed_ordering, NULL, 0, 0, NULL, \
 		"let PCIe reorder the device's writes into registered memory"), \
 	CT_VERBS_OPTION(base, "rail-failover", CT_OPT_FLAG, rail_failover, NULL, 0, 0, NULL, \

@@ -166,6 +166,13 @@ static void stub_dereg(void *self, uint64_t key)
 	(void)self, (void)key;
 }
 
+static ct_status stub_reg_mem(void *self, const struct ct_mem *mem, uint64_t *key)
+{
+	(void)self, (void)key;
+	return ct_fail(CT_UNSUPPORTED, "this transport takes memory of the host only, not %s",
+		mem->ops->name);
+}
+
 static ct_status stub_post(void *self, struct ct_net_req *req)
 {
 	(void)self, (void)req;
@@ -194,6 +201,7 @@ struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops)
 	f->ready = ops->ready != NULL ? ops->ready : stub_ready;
 	f->reg = ops->reg != NULL ? ops->reg : stub_reg;
 	f->dereg = ops->dereg != NULL ? ops->dereg : stub_dereg;
+	f->reg_mem = ops->reg_mem != NULL ? ops->reg_mem : stub_reg_mem;
 	f->post = ops->post != NULL ? ops->post : stub_post;
 	f->poll = ops->poll != NULL ? ops->poll : stub_poll;
 	return f;
@@ -270,22 +278,49 @@ static ct_status join(struct ct_net *net, ct_status opened, const struct card *m
 	return s;
 }
 
+struct devices {
+	char name[CT_NET_DEVICES][sizeof(((struct ct_net_caps *)NULL)->device)];
+};
+
+static bool has_device(const struct devices *d, const char *name)
+{
+	for (int i = 0; i < CT_NET_DEVICES; i++)
+		if (strncmp(d->name[i], name, sizeof(d->name[i])) == 0)
+			return true;
+	return false;
+}
+
+/* How many ranks of rank R's host use one of its devices, the most of them. */
+static uint32_t sharers_of(const struct ct_world *w, const struct devices *all, uint32_t r)
+{
+	uint32_t most = 0;
+
+	for (int d = 0; d < CT_NET_DEVICES; d++) {
+		uint32_t same = 0;
+
+		for (uint32_t i = 0; all[r].name[d][0] != '\0' && i < w->nranks; i++)
+			same += w->host_of[i] == w->host_of[r] && has_device(&all[i], all[r].name[d]);
+		most = same > most ? same : most;
+	}
+	return most;
+}
+
 /* Collective: how many ranks of a host have their bytes go over one device. */
 static ct_status count_sharers(struct ct_net *net)
 {
 	const struct ct_world *w = net->world;
-	struct { char name[sizeof(net->caps.device)]; } *all = ct_alloc(w->nranks, sizeof(*all));
+	struct devices mine, *all = ct_alloc(w->nranks, sizeof(*all));
 	ct_status s = ct_boot_agree(w->boot, all != NULL ? CT_OK : CT_NOMEM);
 
+	if (net->caps.devices[0][0] == '\0')
+		memcpy(net->caps.devices[0], net->caps.device, sizeof(net->caps.device));
+	memcpy(mine.name, net->caps.devices, sizeof(mine.name));
 	net->caps.sharers = 0;
 	if (s == CT_OK && w->nranks > 1)
-		s = w->boot->allgather(w->boot->ctx, net->caps.device, all, sizeof(*all));
+		s = w->boot->allgather(w->boot->ctx, &mine, all, sizeof(*all));
 	for (uint32_t r = 0; s == CT_OK && w->nranks > 1 && r < w->nranks; r++) {
-		uint32_t same = 0;
+		uint32_t same = sharers_of(w, all, r);
 
-		for (uint32_t i = 0; i < w->nranks && all[r].name[0] != '\0'; i++)
-			same += w->host_of[i] == w->host_of[r] &&
-				strncmp(all[i].name, all[r].name, sizeof(all[i].name)) == 0;
 		if (same > net->caps.sharers)
 			net->caps.sharers = same;
 	}
@@ -375,6 +410,8 @@ static ct_status wrap(struct ct_net *net, const struct ct_net_wrap *w)
 {
 	ct_status s = CT_OK;
 
+	if (w != NULL && (w->fault != NULL || w->trace != NULL))
+		net->caps.foreign = false; /* wrappers look into messages */
 	if (w != NULL && w->fault != NULL)
 		s = ct_net_wrap_fault(net, w->fault);
 	if (s == CT_OK && w != NULL && w->trace != NULL)

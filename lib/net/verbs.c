@@ -67,7 +67,8 @@ static ct_status verbs_open(const struct ct_net_env *env, void **self)
 	if (v == NULL)
 		return CT_NOMEM;
 	v->world = env->world;
-	v->set = env->settings != NULL ? *(const struct ct_verbs_settings *)env->settings : defaults;
+	v->set =
+		env->settings != NULL ? *(const struct ct_verbs_settings *)env->settings : defaults;
 	if (getrandom(&v->psn, sizeof(v->psn), 0) != sizeof(v->psn) ||
 		getrandom(&v->token, sizeof(v->token), 0) != sizeof(v->token))
 		s = ct_fail(CT_IO, "verbs: getrandom: %s", strerror(errno));
@@ -87,7 +88,8 @@ static ct_status verbs_address(void *self, void *out, size_t *bytes)
 {
 	const struct ct_verbs *v = self;
 	struct ct_verbs_card card = { .magic = CT_VERBS_MAGIC, .psn = v->psn,
-		.token = v->token, .lazy_qpn = ct_verbs_lazy_qpn(v), .slots = (uint16_t)v->slots, .nrails = (uint8_t)v->nrails,
+		.token = v->token, .lazy_qpn = ct_verbs_lazy_qpn(v), .slots = (uint16_t)v->slots,
+		.nrails = (uint8_t)v->nrails,
 		.qps = (uint8_t)v->set.qps, .failover = v->set.rail_failover };
 
 	for (uint32_t i = 0; i < v->nrails; i++) {
@@ -123,8 +125,8 @@ static ct_status check_rail(const struct ct_verbs *v, uint32_t peer, uint32_t i)
 	const struct ct_rdma_device *dev = &v->rail[i].dev;
 
 	if (his->mtu < IBV_MTU_256 || his->mtu > IBV_MTU_4096)
-		return ct_fail(CT_CORRUPT, "verbs: rank %u told an MTU that does not exist (%u)", peer,
-			his->mtu);
+		return ct_fail(CT_CORRUPT, "verbs: rank %u told an MTU that does not exist (%u)",
+			peer, his->mtu);
 	if (his->link_layer != dev->port_attr.link_layer)
 		return ct_fail(CT_IO, "verbs: rank %u is on %s (%s), this rank on %s (%s): choose "
 			"with --ib-dev", peer, layer_name(his->link_layer), his->device,
@@ -134,8 +136,9 @@ static ct_status check_rail(const struct ct_verbs *v, uint32_t peer, uint32_t i)
 			"--ib-gid", peer, family_name(his->family), his->device,
 			family_name(dev->family), dev->name);
 	if (his->mtu != (uint8_t)v->rail[i].mtu)
-		ct_log(CT_LOG_WARN, CT_AREA_NET, "verbs: path MTU to rank %u is %u: it has %u on %s, this "
-			"rank %u on %s", peer, ct_rdma_mtu_bytes(ct_verbs_path_mtu(v, &v->peers[peer], i)),
+		ct_log(CT_LOG_WARN, CT_AREA_NET,
+			"verbs: path MTU to rank %u is %u: it has %u on %s, this rank %u on %s",
+			peer, ct_rdma_mtu_bytes(ct_verbs_path_mtu(v, &v->peers[peer], i)),
 			ct_rdma_mtu_bytes((enum ibv_mtu)his->mtu), his->device,
 			ct_rdma_mtu_bytes(v->rail[i].mtu), dev->name);
 	return CT_OK;
@@ -155,9 +158,11 @@ static ct_status check_same(const struct ct_verbs *v, uint32_t peer)
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
 		if (same[i].his != same[i].mine)
-			return ct_fail(CT_IO, "verbs: rank %u on %.13s has %s %lld, this rank on %s "
-				"%lld: give all ranks the same", peer, card->rail[0].device, same[i].name,
-				same[i].his, v->rail[0].dev.name, same[i].mine);
+			return ct_fail(CT_IO,
+				"verbs: rank %u on %.13s has %s %lld, this rank on %s "
+				"%lld: give all ranks the same",
+				peer, card->rail[0].device, same[i].name, same[i].his,
+				v->rail[0].dev.name, same[i].mine);
 	return CT_OK;
 }
 
@@ -168,10 +173,12 @@ static ct_status verbs_connect(void *self, uint32_t peer, const void *address, s
 	ct_status s;
 
 	if (bytes != sizeof(*card))
-		return ct_fail(CT_CORRUPT, "verbs: rank %u gave an address of %zu bytes", peer, bytes);
+		return ct_fail(
+			CT_CORRUPT, "verbs: rank %u gave an address of %zu bytes", peer, bytes);
 	memcpy(card, address, sizeof(*card));
 	if (card->magic != CT_VERBS_MAGIC)
-		return ct_fail(CT_UNSUPPORTED, "verbs: rank %u has another byte order or version", peer);
+		return ct_fail(
+			CT_UNSUPPORTED, "verbs: rank %u has another byte order or version", peer);
 	for (uint32_t i = 0; i < CT_VERBS_RAILS; i++)
 		card->rail[i].device[sizeof(card->rail[i].device) - 1] = '\0';
 	s = check_same(v, peer);
@@ -227,11 +234,12 @@ static void verbs_query(void *self, struct ct_net_caps *caps)
 {
 	const struct ct_verbs *v = self;
 	const struct ct_rdma_device *dev = &v->rail[0].dev;
-	char mtu_text[48] = "", ways[64] = "", path[320];
+	char mtu_text[48] = "", ways[128] = "", path[320];
 	uint32_t peer, mtu = least_mtu(v, &peer);
 
 	caps->eager_bytes = CT_VERBS_EAGER;
-	caps->needs_polls = v->world->nranks > 1; /* small messages may be lost after they were sent */
+	caps->needs_polls =
+		v->world->nranks > 1; /* small messages may be lost after they were sent */
 	caps->data_unchecked = false; /* the invariant CRC goes from end to end */
 	caps->mtu = mtu;
 	for (uint32_t i = 0; i < v->nrails; i++)
@@ -239,7 +247,10 @@ static void verbs_query(void *self, struct ct_net_caps *caps)
 	snprintf(caps->expectation, sizeof(caps->expectation), "%s",
 		dev->port_attr.link_layer != IBV_LINK_LAYER_ETHERNET ? "infiniband" :
 		dev->family == 6 ? "roce6" : "roce");
+	caps->foreign = true;
 	snprintf(caps->device, sizeof(caps->device), "%.31s", dev->name);
+	for (uint32_t i = 0; i < v->nrails && i < CT_NET_DEVICES; i++)
+		snprintf(caps->devices[i], sizeof(caps->devices[i]), "%.31s", v->rail[i].dev.name);
 	if (peer != v->world->rank)
 		snprintf(mtu_text, sizeof(mtu_text), " (here %u, rank %u %u)",
 			ct_rdma_mtu_bytes(v->rail[0].mtu), peer,
@@ -249,11 +260,14 @@ static void verbs_query(void *self, struct ct_net_caps *caps)
 			v->rail[i].dev.name, v->rail[i].dev.port);
 	if (v->lazy != NULL)
 		snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), ", at first use");
+	if (v->npool > 0)
+		snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), ", %u shared receives",
+			v->npool);
 	if (v->nlanes > v->nrails)
 		snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), ", %lld QPs each",
 			(long long)v->set.qps);
-	snprintf(path, sizeof(path), "RC over %.24s port %u%s, MTU %u%s: %.80s%s", dev->name, dev->port,
-		ways, mtu, mtu_text, v->nrails == 1 ? dev->why : ct_rdma_nature(dev),
+	snprintf(path, sizeof(path), "RC over %.24s port %u%s, MTU %u%s: %.80s%s", dev->name,
+		dev->port, ways, mtu, mtu_text, v->nrails == 1 ? dev->why : ct_rdma_nature(dev),
 		v->nrails == 1 ? "" : "rails together");
 	snprintf(caps->path, sizeof(caps->path), "%.*s", (int)sizeof(caps->path) - 1, path);
 }
@@ -287,13 +301,30 @@ static void reap_failed(struct ct_verbs *v, const struct ct_verbs_id *id, const 
 	activate(v, id->peer);
 }
 
-static void reap(struct ct_verbs *v, const struct ibv_wc *wc)
+/* A shared receive says only by its queue pair whose it was; false: what came is nobody's any more,
+ * and its place is free again. */
+static bool find_owner(struct ct_verbs *v, uint32_t rail, const struct ibv_wc *wc,
+	struct ct_verbs_id *id)
+{
+	bool known = ct_verbs_whose(v, rail, wc->qp_num, &id->peer, &id->lane);
+
+	if (known && wc->status == IBV_WC_SUCCESS && v->peers[id->peer].broken == CT_OK)
+		return true;
+	(void)ct_verbs_share(v, rail, id->info);
+	return known;
+}
+
+static void reap(struct ct_verbs *v, uint32_t rail, const struct ibv_wc *wc)
 {
 	struct ct_verbs_id id = ct_verbs_unpack(wc->wr_id);
-	struct ct_verbs_peer *p = &v->peers[id.peer];
-	struct ct_verbs_lane *lane = &p->lane[id.lane];
+	struct ct_verbs_peer *p;
+	struct ct_verbs_lane *lane;
 	ct_status s = CT_OK;
 
+	if (v->npool > 0 && id.work == CT_VERBS_RECEIVED && !find_owner(v, rail, wc, &id))
+		return;
+	p = &v->peers[id.peer];
+	lane = &p->lane[id.lane];
 	if (p->broken != CT_OK || (lane->dead && (wc->status != IBV_WC_SUCCESS || !p->lose.on)))
 		return;
 	if (wc->status != IBV_WC_SUCCESS) {
@@ -330,7 +361,7 @@ static ct_status verbs_poll(void *self)
 			return ct_fail(CT_IO, "verbs: %s: the completion queue fails (%d)",
 				v->rail[rail].dev.name, n);
 		for (int i = 0; i < n; i++)
-			reap(v, &wc[i]);
+			reap(v, rail, &wc[i]);
 		if (n > 0)
 			cost = BUSY_POLL;
 	}
@@ -355,6 +386,7 @@ static ct_status verbs_poll(void *self)
 			v->active[kept++] = v->active[i];
 	}
 	v->nactive = kept;
+	ct_verbs_go(v);
 	if (v->late == CT_OK)
 		return CT_OK;
 	late = v->late;
@@ -362,23 +394,14 @@ static ct_status verbs_poll(void *self)
 	return ct_fail(late, "%s", v->late_why);
 }
 
-static ct_status verbs_post(void *self, struct ct_net_req *req)
+static void post_to(struct ct_verbs *v, struct ct_net_req *req)
 {
-	struct ct_verbs *v = self;
-	struct ct_verbs_peer *p;
+	struct ct_verbs_peer *p = &v->peers[req->peer];
 	ct_status s;
 
-	if (req->peer >= v->world->nranks)
-		return ct_fail(CT_INVALID, "no rank %u: this job has %u ranks", req->peer,
-			v->world->nranks);
-	if (req->peer == v->world->rank) {
-		ct_loop_post(&v->loop, req);
-		return CT_OK;
-	}
-	p = &v->peers[req->peer];
 	if (p->broken != CT_OK) {
 		req->status = ct_fail(p->broken, "%s", p->why);
-		return CT_OK;
+		return;
 	}
 	req->key = 0;
 	req->done = req->kind == CT_NET_SEND ? 0 : p->post_number++;
@@ -391,6 +414,22 @@ static ct_status verbs_post(void *self, struct ct_net_req *req)
 	if (s != CT_OK)
 		ct_verbs_break(v, req->peer, s);
 	activate(v, req->peer);
+}
+
+static ct_status verbs_post(void *self, struct ct_net_req *req)
+{
+	struct ct_verbs *v = self;
+	bool more = req->more;
+
+	if (req->peer >= v->world->nranks)
+		return ct_fail(CT_INVALID, "no rank %u: this job has %u ranks", req->peer,
+			v->world->nranks);
+	if (req->peer == v->world->rank)
+		ct_loop_post(&v->loop, req);
+	else
+		post_to(v, req);
+	if (!more)
+		ct_verbs_go(v);
 	return CT_OK;
 }
 
@@ -409,6 +448,7 @@ const struct ct_net_ops ct_net_verbs = {
 	.connect = verbs_connect,
 	.ready = verbs_ready,
 	.reg = ct_verbs_reg,
+	.reg_mem = ct_verbs_reg_mem,
 	.dereg = ct_verbs_dereg,
 	.post = verbs_post,
 	.poll = verbs_poll,

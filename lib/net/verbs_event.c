@@ -33,7 +33,8 @@ static void lose_all(struct ct_verbs *v, uint32_t rail, ct_status s)
 			ct_fail(s, "%s", why));
 }
 
-static void port_event(struct ct_verbs *v, uint32_t rail, enum ibv_event_type type, const char *what)
+static void port_event(
+	struct ct_verbs *v, uint32_t rail, enum ibv_event_type type, const char *what)
 {
 	struct ct_rdma_device *dev = &v->rail[rail].dev;
 
@@ -50,14 +51,20 @@ static void address_event(struct ct_verbs *v, uint32_t rail, enum ibv_event_type
 
 	if (dev->gid_index < 0 && ibv_query_port(dev->context, dev->port, &now) == 0 &&
 		now.lid != dev->port_attr.lid) {
-		lose_all(v, rail, ct_fail(CT_IO, "verbs: %s port %u: its LID changed from %u to %u (%s): "
-			"the subnet manager gave it another one, connections to the old one are dead",
-			dev->name, dev->port, dev->port_attr.lid, now.lid, ibv_event_type_str(type)));
+		lose_all(v, rail,
+			ct_fail(CT_IO,
+				"verbs: %s port %u: its LID changed from %u to %u (%s): "
+				"the subnet manager gave it another one, connections to the old "
+				"one are dead",
+				dev->name, dev->port, dev->port_attr.lid, now.lid,
+				ibv_event_type_str(type)));
 		return;
 	}
-	if (dev->gid_index >= 0 && ibv_query_gid(dev->context, dev->port, dev->gid_index, &gid) == 0 &&
+	if (dev->gid_index >= 0 &&
+		ibv_query_gid(dev->context, dev->port, dev->gid_index, &gid) == 0 &&
 		memcmp(&gid, &dev->gid, sizeof(gid)) != 0)
-		port_event(v, rail, type, "its GID is gone: the address of its interface has changed");
+		port_event(
+			v, rail, type, "its GID is gone: the address of its interface has changed");
 }
 
 /* One queue pair, in *PEER and *LANE; false: none of ours. */
@@ -80,9 +87,12 @@ static void pair_event(struct ct_verbs *v, uint32_t rail, const struct ibv_async
 	if (!find(v, event->element.qp, &peer, &lane) || v->peers[peer].broken != CT_OK ||
 		v->peers[peer].lane[lane].dead)
 		return;
-	ct_verbs_lose(v, peer, rail, ct_fail(CT_IO, "verbs: %s port %u, to rank %u (QP %u, its %u): %s: "
-		"%s", dev->name, dev->port, peer, v->peers[peer].lane[lane].qp->qp_num,
-		v->peers[peer].lane[lane].qpn, ibv_event_type_str(event->event_type), what));
+	ct_verbs_lose(v, peer, rail,
+		ct_fail(CT_IO,
+			"verbs: %s port %u, to rank %u (QP %u, its %u): %s: %s",
+			dev->name, dev->port, peer, v->peers[peer].lane[lane].qp->qp_num,
+			v->peers[peer].lane[lane].qpn, ibv_event_type_str(event->event_type),
+			what));
 }
 
 static void handle(struct ct_verbs *v, uint32_t rail, const struct ibv_async_event *event)
@@ -92,12 +102,13 @@ static void handle(struct ct_verbs *v, uint32_t rail, const struct ibv_async_eve
 	switch (event->event_type) {
 	case IBV_EVENT_PORT_ERR:
 		if (event->element.port_num == dev->port)
-			port_event(v, rail, event->event_type, "the port went down: cable, switch port, or "
+			port_event(v, rail, event->event_type,
+				"the port went down: cable, switch port, or "
 				"its interface was taken down");
 		break;
 	case IBV_EVENT_DEVICE_FATAL:
-		port_event(v, rail, event->event_type, "the device failed: its driver's messages are in "
-			"dmesg");
+		port_event(v, rail, event->event_type,
+			"the device failed: its driver's messages are in dmesg");
 		break;
 	case IBV_EVENT_CQ_ERR:
 		port_event(v, rail, event->event_type, "the completion queue overran or failed");

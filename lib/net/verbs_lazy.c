@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Connections made at first use, for jobs of many ranks. Each rank has one datagram queue pair whose
- * number is part of its address. Who has something to send to or to expect from a peer makes its
- * queue pairs and asks; the asked one makes and connects its own and answers; the first connects and
- * confirms. Datagrams may be lost: what is not answered is said again. Sending begins once the other
- * end is known to be connected, since a reliable connection takes a packet that meets none for a
- * lost one, and waits long.
+ * Connections made at first use, for jobs of many ranks. Each rank has one datagram queue pair
+ * whose number is part of its address. Who has something to send to or to expect from a peer makes
+ * its queue pairs and asks; the asked one makes and connects its own and answers; the first
+ * connects and confirms. Datagrams may be lost: what is not answered is said again. Sending begins
+ * once the other end is known to be connected, since a reliable connection takes a packet that
+ * meets none for a lost one, and waits long.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,14 @@
 
 #include "verbs.h"
 
-enum { HEARD = 128, SAID = 32, GRH = 40, HELLO_SLOT = 256, AGAIN_NS = 100000000, QKEY = 0x0c0117e5 };
+enum {
+	HEARD = 128,
+	SAID = 32,
+	GRH = 40,
+	HELLO_SLOT = 256,
+	AGAIN_NS = 100000000,
+	QKEY = 0x0c0117e5
+};
 
 enum hello_kind { ASK = 1, ANSWER, CONFIRM };
 

@@ -17,9 +17,11 @@ enum { MARGIN = 4 }; /* send requests of a lane beyond its depth: report, flush 
 static ct_status limit(const struct ct_verbs *v, uint32_t rail, const char *what, long long has,
 	long long needed)
 {
-	return ct_fail(CT_IO, "verbs: device %s has %s %lld, needed is %lld for %u ranks with --qps "
-		"%lld, --tx-depth %u and --rx-depth %u", v->rail[rail].dev.name, what, has, needed,
-		v->world->nranks, (long long)v->set.qps, v->depth, v->slots + CT_VERBS_SPARE);
+	return ct_fail(CT_IO,
+		"verbs: device %s has %s %lld, needed is %lld for %u ranks with --qps "
+		"%lld, --tx-depth %u and --rx-depth %u",
+		v->rail[rail].dev.name, what, has, needed, v->world->nranks, (long long)v->set.qps,
+		v->depth, v->slots + CT_VERBS_SPARE);
 }
 
 /* What the device must hold: sends again after the loss of a rail come on top. */
@@ -33,12 +35,12 @@ static long long completions(const struct ct_verbs *v)
 {
 	long long receives = v->slots + CT_VERBS_SPARE + (v->set.qps - 1) * CT_VERBS_SPARE;
 
-	return v->set.qps * sends(v) + receives;
+	return v->set.qps * sends(v) + (v->npool > 0 ? 0 : receives);
 }
 
 static long long completions_of_all(const struct ct_verbs *v)
 {
-	return completions(v) * (v->world->nranks - 1) + 1;
+	return completions(v) * (v->world->nranks - 1) + v->npool + 1;
 }
 
 static bool is_lazy(const struct ct_verbs *v)
@@ -50,14 +52,16 @@ static ct_status check_limits(const struct ct_verbs *v, uint32_t rail)
 {
 	const struct ibv_device_attr *a = &v->rail[rail].dev.attr;
 	long long npeers = is_lazy(v) ? 1 : v->world->nranks - 1, pairs = v->set.qps * npeers;
-	long long deepest = sends(v) > v->slots + CT_VERBS_SPARE ? sends(v) : v->slots + CT_VERBS_SPARE;
+	long long deepest =
+		sends(v) > v->slots + CT_VERBS_SPARE ? sends(v) : v->slots + CT_VERBS_SPARE;
 
 	if (a->max_qp < pairs)
 		return limit(v, rail, "max_qp", a->max_qp, pairs);
 	if (a->max_qp_wr < deepest)
 		return limit(v, rail, "max_qp_wr", a->max_qp_wr, deepest);
-	if (a->max_cqe < completions(v) * npeers + 1)
-		return limit(v, rail, "max_cqe", a->max_cqe, completions(v) * npeers + 1);
+	if (a->max_cqe < completions(v) * npeers + v->npool + 1)
+		return limit(
+			v, rail, "max_cqe", a->max_cqe, completions(v) * npeers + v->npool + 1);
 	return CT_OK;
 }
 
@@ -75,9 +79,11 @@ static ct_status take_settings(struct ct_verbs *v)
 		v->slots = (uint32_t)s->rx_depth - CT_VERBS_SPARE;
 	v->depth = s->tx_depth != 0 ? (uint32_t)s->tx_depth : CT_VERBS_DEPTH;
 	if (v->depth < 4)
-		return ct_fail(CT_INVALID, "--tx-depth %u: the transport verbs takes 4 at least", v->depth);
+		return ct_fail(CT_INVALID, "--tx-depth %u: the transport verbs takes 4 at least",
+			v->depth);
 	if (v->nrails * (uint32_t)s->qps > CT_VERBS_LANES)
-		return ct_fail(CT_INVALID, "--qps %lld on %u rails: %d queue pairs per peer are the most",
+		return ct_fail(CT_INVALID,
+			"--qps %lld on %u rails: %d queue pairs per peer are the most",
 			(long long)s->qps, v->nrails, CT_VERBS_LANES);
 	v->nlanes = v->nrails * (uint32_t)s->qps;
 	v->moderate = s->cq_mod != 0 ? (uint32_t)s->cq_mod : CT_VERBS_MODERATE;
@@ -88,6 +94,7 @@ static ct_status take_settings(struct ct_verbs *v)
 	if (v->moderate > CT_VERBS_RUN)
 		v->moderate = CT_VERBS_RUN;
 	v->inline_bytes = s->inline_bytes >= 0 ? (uint32_t)s->inline_bytes : CT_VERBS_INLINE;
+	ct_verbs_shared_plan(v);
 	return CT_OK;
 }
 
@@ -98,9 +105,12 @@ static ct_status make_qp(struct ct_verbs *v, uint32_t peer, uint32_t lane)
 	struct ct_verbs_rail *rail = &v->rail[ct_verbs_rail_of(v, lane)];
 	struct ct_rdma_device *dev = &rail->dev;
 	bool first = lane % (uint32_t)v->set.qps == 0;
-	struct ibv_qp_init_attr init = { .send_cq = rail->cq, .recv_cq = rail->cq,
-		.qp_type = IBV_QPT_RC, .cap = { sends(v), (first ? v->slots : 0) + CT_VERBS_SPARE, 1, 1,
-		v->inline_bytes } };
+	struct ibv_qp_init_attr init = { .send_cq = rail->cq,
+		.recv_cq = rail->cq,
+		.srq = rail->srq,
+		.qp_type = IBV_QPT_RC,
+		.cap = { sends(v), rail->srq != NULL ? 0 : (first ? v->slots : 0) + CT_VERBS_SPARE,
+			1, 1, v->inline_bytes } };
 	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_INIT, .port_num = dev->port,
 		.qp_access_flags = IBV_ACCESS_REMOTE_WRITE };
 	struct ct_verbs_lane *l = &v->peers[peer].lane[lane];
@@ -112,11 +122,16 @@ static ct_status make_qp(struct ct_verbs *v, uint32_t peer, uint32_t lane)
 		l->qp = ibv_create_qp(rail->pd, &init);
 	}
 	if (l->qp == NULL)
-		return ct_fail(CT_IO, "verbs: device %s gives no queue pair (%lld per peer, %u ranks, "
-			"--inline %u): %s", dev->name, (long long)v->set.qps, v->world->nranks,
-			v->inline_bytes, strerror(errno));
+		return ct_fail(CT_IO,
+			"verbs: device %s gives %u queue pairs, needed are %u (--qps %lld, %u "
+			"ranks, --inline %u): %s",
+			dev->name, (v->nmade - 1) * v->nlanes + lane,
+			(is_lazy(v) ? 1 : v->world->nranks - 1) * v->nlanes, (long long)v->set.qps,
+			v->world->nranks, v->inline_bytes, strerror(errno));
 	if (init.cap.max_inline_data < v->inline_bytes)
 		v->inline_bytes = init.cap.max_inline_data;
+	if (v->npool > 0)
+		ct_verbs_know(v, peer, lane);
 	if (v->qpns != NULL)
 		v->qpns[peer * v->nlanes + lane] = l->qp->qp_num;
 	error = ibv_modify_qp(l->qp, &attr, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT |
@@ -128,18 +143,19 @@ static ct_status make_qp(struct ct_verbs *v, uint32_t peer, uint32_t lane)
 ct_status ct_verbs_make_peer(struct ct_verbs *v, uint32_t peer)
 {
 	struct ct_verbs_peer *p = &v->peers[peer];
-	size_t bytes = (v->slots + 1 + (size_t)v->nrails * (v->slots + CT_VERBS_SPARE)) *
-		CT_VERBS_SLOT;
+	size_t own = v->npool > 0 ? 0 : (size_t)v->nrails * (v->slots + CT_VERBS_SPARE);
+	size_t bytes = (v->slots + 1 + own) * CT_VERBS_SLOT;
 	ct_status s;
 
 	if (v->nmade == v->room_peers)
 		return limit(v, 0, "max_cqe", v->rail[0].dev.attr.max_cqe,
-			completions(v) * (v->nmade + 1) + 1);
+			completions(v) * (v->nmade + 1) + v->npool + 1);
 	v->nmade++;
 	p->arrived = ct_alloc(v->slots, sizeof(*p->arrived));
-	p->out = ct_alloc_pages(bytes);
-	if (p->arrived == NULL || p->out == NULL)
-		return CT_NOMEM;
+	s = p->arrived != NULL ? ct_verbs_pool(v, bytes, &p->memory) : CT_NOMEM;
+	if (s != CT_OK)
+		return s;
+	p->out = p->memory.at;
 	p->in = p->out + (v->slots + 1) * (size_t)CT_VERBS_SLOT;
 	s = ct_verbs_region_make(v, p->out, bytes, &p->slots);
 	for (uint32_t lane = 0; s == CT_OK && lane < v->nlanes; lane++)
@@ -169,11 +185,12 @@ static ct_status make_rail(struct ct_verbs *v, uint32_t i)
 		return ct_fail(CT_IO, "verbs: %s: ibv_alloc_pd: %s", dev->name, strerror(errno));
 	entries = completions_of_all(v) < dev->attr.max_cqe ? completions_of_all(v) :
 		dev->attr.max_cqe;
-	if (completions(v) > 0 && (entries - 1) / completions(v) < v->room_peers)
-		v->room_peers = (uint32_t)((entries - 1) / completions(v));
+	if (completions(v) > 0 && (entries - v->npool - 1) / completions(v) < v->room_peers)
+		v->room_peers = (uint32_t)((entries - v->npool - 1) / completions(v));
 	rail->cq = ibv_create_cq(dev->context, (int)entries, NULL, NULL, 0);
-	return rail->cq != NULL ? CT_OK : ct_fail(CT_IO, "verbs: %s: ibv_create_cq: %s", dev->name,
-		strerror(errno));
+	if (rail->cq == NULL)
+		return ct_fail(CT_IO, "verbs: %s: ibv_create_cq: %s", dev->name, strerror(errno));
+	return v->npool > 0 ? ct_verbs_shared_make(v, i) : CT_OK;
 }
 
 static ct_status open_rails(struct ct_verbs *v)
@@ -226,7 +243,8 @@ static void unmake_peer(const struct ct_verbs *v, struct ct_verbs_peer *p)
 		if (p->lane[lane].qp != NULL)
 			(void)ibv_destroy_qp(p->lane[lane].qp);
 	ct_verbs_region_end(&p->slots);
-	ct_free(p->out);
+	ct_mem_free(&p->memory);
+	ct_free(p->kept);
 	ct_free(p->arrived);
 }
 
@@ -243,12 +261,14 @@ void ct_verbs_unmake(struct ct_verbs *v)
 		ct_free(r);
 	}
 	for (uint32_t i = 0; i < v->nrails; i++) {
+		ct_verbs_shared_unmake(v, i);
 		if (v->rail[i].cq != NULL)
 			(void)ibv_destroy_cq(v->rail[i].cq);
 		if (v->rail[i].pd != NULL)
 			(void)ibv_dealloc_pd(v->rail[i].pd);
 		(void)ibv_close_device(v->rail[i].dev.context);
 	}
+	ct_free(v->known);
 	ct_free(v->all_qpns);
 	ct_free(v->qpns);
 	ct_free(v->active);
@@ -257,7 +277,8 @@ void ct_verbs_unmake(struct ct_verbs *v)
 
 /* ---- connecting ---------------------------------------------------------------------------- */
 
-struct ibv_ah_attr ct_verbs_way(const struct ct_verbs *v, const struct ct_verbs_peer *p, uint32_t rail)
+struct ibv_ah_attr ct_verbs_way(
+	const struct ct_verbs *v, const struct ct_verbs_peer *p, uint32_t rail)
 {
 	const struct ct_rdma_device *dev = &v->rail[rail].dev;
 	struct ibv_ah_attr ah = { .dlid = p->card.rail[rail].lid, .port_num = dev->port,
@@ -273,7 +294,8 @@ struct ibv_ah_attr ct_verbs_way(const struct ct_verbs *v, const struct ct_verbs_
 	return ah;
 }
 
-enum ibv_mtu ct_verbs_path_mtu(const struct ct_verbs *v, const struct ct_verbs_peer *p, uint32_t rail)
+enum ibv_mtu ct_verbs_path_mtu(
+	const struct ct_verbs *v, const struct ct_verbs_peer *p, uint32_t rail)
 {
 	enum ibv_mtu his = (enum ibv_mtu)p->card.rail[rail].mtu;
 
@@ -286,25 +308,36 @@ static ct_status link_lane(struct ct_verbs *v, uint32_t peer, uint32_t number)
 	struct ct_verbs_lane *lane = &p->lane[number];
 	uint32_t rail = ct_verbs_rail_of(v, number);
 	const struct ct_rdma_device *dev = &v->rail[rail].dev;
-	struct ibv_qp_attr hear = { .qp_state = IBV_QPS_RTR, .dest_qp_num = lane->qpn,
-		.path_mtu = ct_verbs_path_mtu(v, p, rail), .rq_psn = p->card.psn,
-		.max_dest_rd_atomic = 1, .min_rnr_timer = RNR_TIMER, .ah_attr = ct_verbs_way(v, p, rail) };
-	struct ibv_qp_attr say = { .qp_state = IBV_QPS_RTS, .timeout = ACK_TIMEOUT,
-		.retry_cnt = RETRIES, .rnr_retry = RNR_FOREVER, .sq_psn = v->psn, .max_rd_atomic = 1 };
+	struct ibv_qp_attr hear = { .qp_state = IBV_QPS_RTR,
+		.dest_qp_num = lane->qpn,
+		.path_mtu = ct_verbs_path_mtu(v, p, rail),
+		.rq_psn = p->card.psn,
+		.max_dest_rd_atomic = 1,
+		.min_rnr_timer = RNR_TIMER,
+		.ah_attr = ct_verbs_way(v, p, rail) };
+	struct ibv_qp_attr say = { .qp_state = IBV_QPS_RTS,
+		.timeout = ACK_TIMEOUT,
+		.retry_cnt = RETRIES,
+		.rnr_retry = RNR_FOREVER,
+		.sq_psn = v->psn,
+		.max_rd_atomic = 1 };
 	char gid[48] = "";
 	int error = ibv_modify_qp(lane->qp, &hear, IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU |
 		IBV_QP_DEST_QPN | IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER);
 
 	if (error == 0)
-		error = ibv_modify_qp(lane->qp, &say, IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
-			IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
+		error = ibv_modify_qp(lane->qp, &say,
+			IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+				IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
 	if (error == 0)
 		return CT_OK;
 	if (dev->gid_index >= 0)
 		ct_rdma_gid_text(&hear.ah_attr.grh.dgid, gid);
-	return ct_fail(CT_PEER, "verbs: %s port %u finds no way to rank %u on %s (%s%s, path MTU %u): "
-		"%s", dev->name, dev->port, peer, p->card.rail[rail].device, gid[0] != '\0' ? "GID " :
-		"by LID", gid, ct_rdma_mtu_bytes(hear.path_mtu), strerror(error));
+	return ct_fail(CT_PEER,
+		"verbs: %s port %u finds no way to rank %u on %s (%s%s, path MTU %u): %s",
+		dev->name, dev->port, peer, p->card.rail[rail].device,
+		gid[0] != '\0' ? "GID " : "by LID", gid, ct_rdma_mtu_bytes(hear.path_mtu),
+		strerror(error));
 }
 
 ct_status ct_verbs_link(struct ct_verbs *v, uint32_t peer)
@@ -317,9 +350,12 @@ ct_status ct_verbs_link(struct ct_verbs *v, uint32_t peer)
 		uint32_t receives = (first ? v->slots : 0) + CT_VERBS_SPARE;
 
 		s = link_lane(v, peer, lane);
-		for (uint32_t slot = 0; s == CT_OK && slot < receives; slot++)
+		for (uint32_t slot = 0; s == CT_OK && v->npool == 0 && slot < receives; slot++)
 			s = ct_verbs_repost(v, peer, lane, slot);
 	}
+	ct_verbs_go(v);
+	if (s == CT_OK && p->broken != CT_OK)
+		s = ct_fail(p->broken, "%s", p->why);
 	p->credits = v->slots;
 	p->link = CT_VERBS_LINKED;
 	return s;

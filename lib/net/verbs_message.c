@@ -13,7 +13,8 @@ static ct_status mismatch(uint32_t peer, uint64_t sent, uint64_t expected)
 
 static ct_status strange(uint32_t peer)
 {
-	return ct_fail(CT_CORRUPT, "verbs: rank %u sent something that is no message of colltune", peer);
+	return ct_fail(
+		CT_CORRUPT, "verbs: rank %u sent something that is no message of colltune", peer);
 }
 
 /* ---- sending ------------------------------------------------------------------------------- */
@@ -183,7 +184,8 @@ void ct_verbs_written(struct ct_verbs *v, const struct ct_verbs_id *id)
 /* ---- receiving ----------------------------------------------------------------------------- */
 
 /* Gives a slot back, to the device and, if it was one of the stream's, to the peer. */
-static ct_status free_slot(struct ct_verbs *v, uint32_t peer, uint32_t lane, uint32_t slot, bool owed)
+static ct_status free_slot(
+	struct ct_verbs *v, uint32_t peer, uint32_t lane, uint32_t slot, bool owed)
 {
 	struct ct_verbs_peer *p = &v->peers[peer];
 
@@ -250,8 +252,7 @@ static ct_status deliver_large(struct ct_verbs *v, uint32_t peer, bool *went)
 	if (p->narrived > 0) {
 		struct ct_verbs_head head;
 
-		memcpy(&head, ct_verbs_slot(v, p, p->arrived[p->first_arrived] >> 16,
-			p->arrived[p->first_arrived] & 0xffff), sizeof(head));
+		memcpy(&head, ct_verbs_arrived(v, p, p->arrived[p->first_arrived]), sizeof(head));
 		if (head.number == p->recv_number)
 			return mismatch(peer, head.bytes, p->recvs.head->bytes);
 	}
@@ -270,27 +271,32 @@ static ct_status deliver_small(struct ct_verbs *v, uint32_t peer, bool *went)
 	struct ct_verbs_peer *p = &v->peers[peer];
 	struct ct_net_req *req = p->recvs.head;
 	struct ct_verbs_head head;
-	uint32_t rail, slot;
+	uint32_t entry;
 	const char *at;
+	ct_status s;
 
 	if (p->narrived == 0)
 		return CT_OK;
-	rail = p->arrived[p->first_arrived] >> 16;
-	slot = p->arrived[p->first_arrived] & 0xffff;
-	at = ct_verbs_slot(v, p, rail, slot);
+	entry = p->arrived[p->first_arrived];
+	at = ct_verbs_arrived(v, p, entry);
 	memcpy(&head, at, sizeof(head));
 	if (head.number != p->recv_number)
 		return ct_fail(CT_CORRUPT, "verbs: rank %u sent message %u where %u is expected",
 			peer, head.number, p->recv_number);
 	if (head.bytes != req->bytes)
 		return mismatch(peer, head.bytes, req->bytes);
-	if (req->bytes > 0)
-		memcpy(req->data, at + CT_VERBS_HEAD, req->bytes);
+	s = req->bytes > 0 ? ct_verbs_copy(v, req->data, at + CT_VERBS_HEAD, req->bytes) : CT_OK;
+	if (s != CT_OK)
+		return s;
 	p->first_arrived = (p->first_arrived + 1) % v->slots;
 	p->narrived--;
 	received(p);
 	*went = true;
-	return free_slot(v, peer, rail * (uint32_t)v->set.qps, slot, true);
+	if (entry >> 16 != CT_VERBS_KEPT)
+		return free_slot(
+			v, peer, (entry >> 16) * (uint32_t)v->set.qps, entry & 0xffff, true);
+	p->owed++;
+	return CT_OK;
 }
 
 /* Ends the receives whose messages are there, in order. */
@@ -341,6 +347,7 @@ static ct_status came_word(struct ct_verbs *v, const struct ct_verbs_id *id, con
 	struct ct_verbs_peer *p = &v->peers[id->peer];
 	struct ct_verbs_grant *g;
 	struct ct_verbs_head head;
+	ct_status s;
 
 	memcpy(&head, at, sizeof(head));
 	if (head.seq != p->recv_seq || head.credits > v->slots - p->credits)
@@ -355,7 +362,9 @@ static ct_status came_word(struct ct_verbs *v, const struct ct_verbs_id *id, con
 		p->arrived[(p->first_arrived + p->narrived++) % v->slots] =
 			ct_verbs_rail_of(v, id->lane) << 16 | id->info;
 		*kept = true;
-		return deliver(v, id->peer);
+		s = deliver(v, id->peer);
+		return s == CT_OK && v->npool > 0 && p->narrived > 0 ? ct_verbs_keep(v, id->peer) :
+								       s;
 	case CT_VERBS_GRANT:
 		if (p->ngranted == CT_VERBS_GRANTS ||
 			bytes != CT_VERBS_HEAD + v->nrails * sizeof(uint32_t))

@@ -9,8 +9,8 @@
  *      parts of which messages it has;
  *   4. having heard the same from the other end, sends again exactly what that one lacks.
  * The stream's slots stay as they were until the receiver returned their credits, so what it lacks
- * is still there. If the main rail is lost, the next one that is left takes its place; its slots and
- * credits are fresh. A second rail lost before the first has been dealt with breaks the pair.
+ * is still there. If the main rail is lost, the next one that is left takes its place; its slots
+ * and credits are fresh. A second rail lost before the first has been dealt with breaks the pair.
  */
 #include <stdio.h>
 
@@ -35,9 +35,11 @@ static void say(struct ct_verbs *v, uint32_t peer, uint32_t rail, uint32_t main)
 {
 	struct ct_verbs_rail *r = &v->rail[rail];
 
-	ct_log(r->said ? CT_LOG_INFO : CT_LOG_WARN, CT_AREA_NET, "verbs: rail %s port %u to rank %u is "
-		"lost, going on over %s port %u and what is left: %s", r->dev.name, r->dev.port, peer,
-		v->rail[main].dev.name, v->rail[main].dev.port, ct_why());
+	ct_log(r->said ? CT_LOG_INFO : CT_LOG_WARN, CT_AREA_NET,
+		"verbs: rail %s port %u to rank %u is "
+		"lost, going on over %s port %u and what is left: %s",
+		r->dev.name, r->dev.port, peer, v->rail[main].dev.name, v->rail[main].dev.port,
+		ct_why());
 	r->said = true;
 }
 
@@ -47,7 +49,8 @@ void ct_verbs_lose(struct ct_verbs *v, uint32_t peer, uint32_t rail, ct_status s
 	struct ibv_qp_attr end = { .qp_state = IBV_QPS_ERR };
 	uint32_t main = main_without(v, p, p->lost | 1u << rail);
 
-	if (p->broken != CT_OK || (p->lost >> rail & 1) != 0 || (p->lose.on && p->lose.rail == rail))
+	if (p->broken != CT_OK || (p->lost >> rail & 1) != 0 ||
+		(p->lose.on && p->lose.rail == rail))
 		return;
 	if (!v->set.rail_failover || p->lose.on || main == v->nrails) {
 		ct_verbs_break(v, peer, s);
@@ -149,10 +152,11 @@ ct_status ct_verbs_heard(struct ct_verbs *v, uint32_t peer, const struct ct_verb
 
 	if (report->rail >= v->nrails || report->ndues > CT_VERBS_GRANTS ||
 		p->send_seq - report->seq > v->slots || !v->set.rail_failover)
-		return ct_fail(CT_CORRUPT, "verbs: rank %u reports a lost rail that cannot be", peer);
+		return ct_fail(
+			CT_CORRUPT, "verbs: rank %u reports a lost rail that cannot be", peer);
 	if (!p->lose.on)
-		ct_verbs_lose(v, peer, report->rail, ct_fail(CT_PEER, "rank %u says that it has lost it",
-			peer));
+		ct_verbs_lose(v, peer, report->rail,
+			ct_fail(CT_PEER, "rank %u says that it has lost it", peer));
 	if (p->broken != CT_OK)
 		return p->broken;
 	if (p->lose.rail != report->rail || p->lose.heard)

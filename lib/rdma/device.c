@@ -91,7 +91,8 @@ static bool named(const char *wanted, const struct ibv_gid_entry *entry)
 
 	if (end != wanted && *end == '\0')
 		return index == entry->gid_index;
-	if (inet_pton(AF_INET, wanted, gid.raw + 12) != 1 && inet_pton(AF_INET6, wanted, gid.raw) != 1)
+	if (inet_pton(AF_INET, wanted, gid.raw + 12) != 1 &&
+		inet_pton(AF_INET6, wanted, gid.raw) != 1)
 		return false;
 	return memcmp(gid.raw, entry->gid.raw, sizeof(gid.raw)) == 0;
 }
@@ -103,16 +104,22 @@ static void no_gid(struct search *s, const struct found *f, uint32_t ngids, uint
 	uint8_t port = f->port;
 
 	if (infiniband)
-		snprintf(s->last, sizeof(s->last), "%s port %u has no GID \"%.46s\": found %u GIDs, needed "
-			"is the index or address of one of them", device, port, s->set->gid, ngids);
+		snprintf(s->last, sizeof(s->last),
+			"%s port %u has no GID \"%.46s\": found %u GIDs, needed "
+			"is the index or address of one of them",
+			device, port, s->set->gid, ngids);
 	else if (s->set->gid != NULL)
-		snprintf(s->last, sizeof(s->last), "%s port %u has no usable GID \"%.46s\": found %u GIDs, %u of "
-			"them RoCE v2; needed is the index or address of a RoCE v2 GID on an interface that is "
-			"up", device, port, s->set->gid, ngids, nv2);
+		snprintf(s->last, sizeof(s->last),
+			"%s port %u has no usable GID \"%.46s\": found %u GIDs, %u of "
+			"them RoCE v2; needed is the index or address of a RoCE v2 GID on an "
+			"interface that is up",
+			device, port, s->set->gid, ngids, nv2);
 	else
-		snprintf(s->last, sizeof(s->last), "%s port %u has no routable RoCE v2 GID: found %u GIDs, %u of "
-			"them RoCE v2; needed is one with an IPv4 or global IPv6 address on an interface that "
-			"is up", device, port, ngids, nv2);
+		snprintf(s->last, sizeof(s->last),
+			"%s port %u has no routable RoCE v2 GID: found %u GIDs, %u of "
+			"them RoCE v2; needed is one with an IPv4 or global IPv6 address on an "
+			"interface that is up",
+			device, port, ngids, nv2);
 }
 
 static const char *gid_type(uint32_t type)
@@ -122,8 +129,8 @@ static const char *gid_type(uint32_t type)
 }
 
 /* Why ENTRY does not do on a port of link layer LAYER, NULL if it does. NETDEV is filled in. */
-static const char *gid_unfit(const struct search *s, uint8_t layer, const struct ibv_gid_entry *entry,
-	char netdev[IF_NAMESIZE])
+static const char *gid_unfit(const struct search *s, uint8_t layer,
+	const struct ibv_gid_entry *entry, char netdev[IF_NAMESIZE])
 {
 	bool ethernet = layer == IBV_LINK_LAYER_ETHERNET;
 	bool up = entry->ndev_ifindex != 0 && interface_up(entry->ndev_ifindex, netdev);
@@ -159,8 +166,9 @@ static bool choose_gid(struct search *s, struct ibv_context *context, struct fou
 		nv2 += table[i].gid_type == IBV_GID_TYPE_ROCE_V2;
 		unfit = gid_unfit(s, f->port_attr.link_layer, &table[i], netdev);
 		ct_rdma_gid_text(&table[i].gid, text);
-		tell(s, "    GID %u %s %s%s%s: %s", table[i].gid_index, gid_type(table[i].gid_type), text,
-			netdev[0] != '\0' ? " on " : "", netdev, unfit != NULL ? unfit : "fits");
+		tell(s, "    GID %u %s %s%s%s: %s", table[i].gid_index, gid_type(table[i].gid_type),
+			text, netdev[0] != '\0' ? " on " : "", netdev,
+			unfit != NULL ? unfit : "fits");
 		if (unfit != NULL || like <= best)
 			continue;
 		best = like;
@@ -190,17 +198,19 @@ static bool port_fits(struct search *s, struct ibv_context *context, struct foun
 		ct_rdma_mtu_bytes(f->port_attr.active_mtu), ct_rdma_mtu_bytes(f->port_attr.max_mtu),
 		f->port_attr.lid);
 	if (f->port_attr.state != IBV_PORT_ACTIVE) {
-		snprintf(s->last, sizeof(s->last), "%s port %u is %s, needed is PORT_ACTIVE (%s)", device,
-			f->port, ibv_port_state_str(f->port_attr.state), infiniband ?
-			"cable, switch port, subnet manager" : "ip link set its interface up");
+		snprintf(s->last, sizeof(s->last), "%s port %u is %s, needed is PORT_ACTIVE (%s)",
+			device, f->port, ibv_port_state_str(f->port_attr.state),
+			infiniband ? "cable, switch port, subnet manager" :
+				     "ip link set its interface up");
 		return false;
 	}
 	f->gid_index = -1;
 	if (!infiniband || s->set->gid != NULL)
 		return choose_gid(s, context, f);
 	if (f->port_attr.lid == 0)
-		snprintf(s->last, sizeof(s->last), "%s port %u has LID 0, needed is one that a subnet manager "
-			"assigned", device, f->port);
+		snprintf(s->last, sizeof(s->last),
+			"%s port %u has LID 0, needed is one that a subnet manager assigned",
+			device, f->port);
 	return f->port_attr.lid != 0;
 }
 
@@ -210,8 +220,10 @@ static void look_at(struct search *s, struct ibv_device *device)
 	struct ibv_context *context = ibv_open_device(device);
 
 	if (context == NULL || ibv_query_device(context, &attr) != 0) {
-		snprintf(s->last, sizeof(s->last), "device %s cannot be opened: %s (/dev/infiniband must be "
-			"readable and writable)", ibv_get_device_name(device), strerror(errno));
+		snprintf(s->last, sizeof(s->last),
+			"device %s cannot be opened: %s (/dev/infiniband must be "
+			"readable and writable)",
+			ibv_get_device_name(device), strerror(errno));
 		tell(s, "%s: %s", ibv_get_device_name(device), s->last);
 		s->nports++;
 		goto close_device;
@@ -269,7 +281,8 @@ static ct_status take(const struct search *s, uint32_t which, struct ct_rdma_dev
 	snprintf(dev->name, sizeof(dev->name), "%s", ibv_get_device_name(f->device));
 	dev->context = ibv_open_device(f->device);
 	if (dev->context == NULL || ibv_query_device(dev->context, &dev->attr) != 0)
-		return ct_fail(CT_IO, "verbs: device %s cannot be opened: %s", dev->name, strerror(errno));
+		return ct_fail(
+			CT_IO, "verbs: device %s cannot be opened: %s", dev->name, strerror(errno));
 	dev->port = f->port;
 	dev->port_attr = f->port_attr;
 	dev->gid = f->gid;
@@ -278,12 +291,13 @@ static ct_status take(const struct search *s, uint32_t which, struct ct_rdma_dev
 	memcpy(dev->netdev, f->netdev, sizeof(dev->netdev));
 	ct_rdma_gid_text(&f->gid, gid);
 	if (f->gid_index < 0)
-		snprintf(dev->why, sizeof(dev->why), "%sLID %u, %u of %u that fit", ct_rdma_nature(dev),
-			f->port_attr.lid, which + 1, s->nfound);
+		snprintf(dev->why, sizeof(dev->why), "%sLID %u, %u of %u that fit",
+			ct_rdma_nature(dev), f->port_attr.lid, which + 1, s->nfound);
 	else
 		snprintf(dev->why, sizeof(dev->why), "%s%s GID %d %s%s%s, %u of %u that fit",
 			ct_rdma_nature(dev),
-			f->port_attr.link_layer == IBV_LINK_LAYER_ETHERNET ? "RoCE v2" : "InfiniBand",
+			f->port_attr.link_layer == IBV_LINK_LAYER_ETHERNET ? "RoCE v2" :
+									     "InfiniBand",
 			f->gid_index, gid, f->netdev[0] != '\0' ? " on " : "", f->netdev, which + 1,
 			s->nfound);
 	return CT_OK;
@@ -312,7 +326,8 @@ static ct_status search(struct search *s, uint32_t number, struct ct_rdma_device
 	return status;
 }
 
-ct_status ct_rdma_open(const struct ct_rdma_choice *set, uint32_t number, struct ct_rdma_device *dev)
+ct_status ct_rdma_open(
+	const struct ct_rdma_choice *set, uint32_t number, struct ct_rdma_device *dev)
 {
 	struct search *s = ct_alloc(1, sizeof(*s));
 	ct_status status;
@@ -357,7 +372,8 @@ static ct_status split_rail(const char *text, size_t length, char name[64], int6
 		return CT_OK;
 	*port = strtol(colon + 1, &end, 10);
 	if (end != text + length || end == colon + 1 || *port < 1 || *port > 255)
-		return ct_fail(CT_INVALID, "--ib-dev: \"%.*s\": a port is 1 to 255", (int)length, text);
+		return ct_fail(
+			CT_INVALID, "--ib-dev: \"%.*s\": a port is 1 to 255", (int)length, text);
 	return CT_OK;
 }
 
@@ -394,9 +410,10 @@ ct_status ct_rdma_rails(const struct ct_rdma_choice *all, uint32_t number, uint3
 		if (s != CT_OK)
 			break;
 		for (uint32_t i = 0; i < got && s == CT_OK; i++)
-			if (strcmp(devs[i].name, devs[got].name) == 0 && devs[i].port == devs[got].port)
-				s = ct_fail(CT_INVALID, "--ib-dev: %s port %u is named twice", devs[i].name,
-					devs[i].port);
+			if (strcmp(devs[i].name, devs[got].name) == 0 &&
+				devs[i].port == devs[got].port)
+				s = ct_fail(CT_INVALID, "--ib-dev: %s port %u is named twice",
+					devs[i].name, devs[i].port);
 		got++;
 		if (s != CT_OK || at[length] == '\0')
 			break;

@@ -49,8 +49,8 @@ ct_status ct_rdma_rails(const struct ct_rdma_choice *choice, uint32_t number, ui
 typedef void ct_rdma_line(void *arg, const char *text);
 ct_status ct_rdma_table(const struct ct_rdma_choice *choice, ct_rdma_line *line, void *arg);
 
-/* The path MTU to use on DEV when WANTED bytes are asked for (0 = all that the port has): the smaller
- * of both. CT_INVALID: WANTED is none of 256, 512, 1024, 2048, 4096. */
+/* The path MTU to use on DEV when WANTED bytes are asked for (0 = all that the port has): the
+ * smaller of both. CT_INVALID: WANTED is none of 256, 512, 1024, 2048, 4096. */
 ct_status ct_rdma_mtu(const struct ct_rdma_device *dev, int64_t wanted, enum ibv_mtu *mtu);
 
 static inline uint32_t ct_rdma_mtu_bytes(enum ibv_mtu mtu)
@@ -65,12 +65,25 @@ void ct_rdma_gid_text(const union ibv_gid *gid, char out[48]);
  * devices, which name a rate that they lack. */
 double ct_rdma_link_Bps(const struct ct_rdma_device *dev);
 
-/* "SIMULATED device, " or "": what is measured on a stand-in must not pass for a device's figures. */
+/* "SIMULATED device, " or "": what is measured on a stand-in must not pass for a device's figures.
+ */
 const char *ct_rdma_nature(const struct ct_rdma_device *dev);
 
 /* The likely cause of completion status STATUS in words, and in *AS (may be NULL) whether the peer
  * or this device is to blame: CT_PEER, CT_IO. Constant text. */
 const char *ct_rdma_cause(enum ibv_wc_status status, ct_status *as);
+
+/* Registers BYTES at AT on DEV: memory of the host (FD -1, *FD_WHY NULL), or another device's as a
+ * dma-buf, OFFSET in FD; FD -1 and FD_WHY: it has none for that reason, so that a driver for peer
+ * memory is the only hope. CT_IO, CT_NOMEM as ct_rdma_reg_failed(), CT_UNSUPPORTED. */
+struct ct_rdma_memory {
+	void *at;
+	uint64_t bytes, offset;
+	int fd;
+	const char *fd_why;
+};
+ct_status ct_rdma_reg(const struct ct_rdma_device *dev, struct ibv_pd *pd,
+	const struct ct_rdma_memory *memory, int access, struct ibv_mr **mr);
 
 /* Why registering BYTES on DEV failed with ERROR (errno): CT_IO names the limit of locked memory,
  * CT_NOMEM. */

@@ -76,11 +76,12 @@ static void list(struct fake_fabric *f)
 			const struct fake_port *port = &dev->ports[p];
 
 			printf("%s:%u simulated %s lid %u mtu %u tx_messages %llu tx_bytes %llu rx_messages %llu "
-				"rx_bytes %llu timeouts %llu\n", dev->name, p + 1,
+				"rx_bytes %llu timeouts %llu tx_lists %llu rx_lists %llu\n", dev->name, p + 1,
 				dev->dead ? "dead" : states[port->state < 5 ? port->state : 0], port->lid,
 				ct_fake_mtu_bytes(port->mtu), (unsigned long long)port->tx_messages,
 				(unsigned long long)port->tx_bytes, (unsigned long long)port->rx_messages,
-				(unsigned long long)port->rx_bytes, (unsigned long long)port->timeouts);
+				(unsigned long long)port->rx_bytes, (unsigned long long)port->timeouts,
+				(unsigned long long)port->tx_lists, (unsigned long long)port->rx_lists);
 		}
 	}
 	for (uint32_t i = 0; i < f->top_qp; i++)

@@ -61,7 +61,7 @@ enum {
 struct fake_port {
 	uint32_t state, phys_state, lid, lmc, sm_lid, speed, width, mtu, max_mtu, gids, grh_required;
 	uint64_t guid, subnet;
-	_Atomic uint64_t tx_bytes, rx_bytes, tx_messages, rx_messages, timeouts;
+	_Atomic uint64_t tx_bytes, rx_bytes, tx_messages, rx_messages, timeouts, tx_lists, rx_lists;
 };
 
 struct fake_limits {

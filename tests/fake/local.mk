@@ -4,10 +4,10 @@
 if WITH_VERBS
 check_LTLIBRARIES += libfakeib-core.la fakeib.la
 check_PROGRAMS += tests/fake/fakeib-ctl
-mpirun_tests += tests/fake/errors.t tests/fake/ladder.t tests/fake/rails.t tests/fake/raw.t tests/fake/verbs.t
+mpirun_tests += tests/fake/errors.t tests/fake/ladder.t tests/fake/memory.t tests/fake/rails.t tests/fake/raw.t tests/fake/verbs.t
 unit_tests += tests/fake/test_fake_rules
 endif
-EXTRA_DIST += tests/fake/errors.t tests/fake/fake.sh tests/fake/ladder.t tests/fake/rails.t tests/fake/raw.t tests/fake/verbs.t
+EXTRA_DIST += tests/fake/cumem.c tests/fake/errors.t tests/fake/fake.sh tests/fake/ladder.t tests/fake/memory.t tests/fake/rails.t tests/fake/raw.t tests/fake/verbs.t
 
 libfakeib_core_la_SOURCES = tests/fake/fake.h tests/fake/act.c tests/fake/cq.c tests/fake/device.c \
 	tests/fake/event.c tests/fake/fabric.c tests/fake/memory.c tests/fake/path.c tests/fake/post.c \

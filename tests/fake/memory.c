@@ -2,6 +2,9 @@
 /* Protection domains, registrations, address handles. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "fake.h"
 
@@ -56,11 +59,18 @@ static struct fake_mr *new_mr(struct fake_fabric *f, struct fake_device *d)
 	return NULL;
 }
 
-struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+/* What a program gets. */
+struct mapped {
+	struct ibv_mr mr;
+	void *map; /* of a dma-buf, else NULL */
+	size_t bytes;
+};
+
+static struct ibv_mr *make_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
 	unsigned int access)
 {
 	struct fake_fabric *f = ct_fake_fabric();
-	struct ibv_mr *mr;
+	struct mapped *mr;
 	struct fake_mr *m;
 
 	if ((access & (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC)) != 0 &&
@@ -86,8 +96,27 @@ struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr, size_t length, ui
 	m->address = (uintptr_t)addr;
 	m->length = length;
 	ct_fake_unlock(f);
-	*mr = (struct ibv_mr){ pd->context, pd, addr, length, m->key >> 8, m->key, m->key };
-	return mr;
+	mr->mr = (struct ibv_mr){ pd->context, pd, addr, length, m->key >> 8, m->key, m->key };
+	return &mr->mr;
+}
+
+/* As the kernel does, which takes hold of the pages: what the process may not touch is refused. */
+static int touchable(const void *at)
+{
+	char byte;
+	struct iovec here = { &byte, 1 }, there = { (void *)(uintptr_t)at, 1 };
+
+	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == 1;
+}
+
+struct ibv_mr *ibv_reg_mr_iova2(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+	unsigned int access)
+{
+	if (length > 0 && !touchable(addr)) {
+		errno = EFAULT;
+		return NULL;
+	}
+	return make_mr(pd, addr, length, iova, access);
 }
 
 struct ibv_mr *ibv_reg_mr(struct ibv_pd *pd, void *addr, size_t length, int access)
@@ -100,17 +129,32 @@ struct ibv_mr *ibv_reg_mr_iova(struct ibv_pd *pd, void *addr, size_t length, uin
 	return ibv_reg_mr_iova2(pd, addr, length, iova, (unsigned int)access);
 }
 
+/* Any file that can be mapped stands for another device's memory: bytes move through FD alone, never
+ * through the addresses that the program has for it. */
 struct ibv_mr *ibv_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size_t length, uint64_t iova,
 	int fd, int access)
 {
-	(void)pd;
-	(void)offset;
-	(void)length;
-	(void)iova;
-	(void)fd;
-	(void)access;
-	errno = EOPNOTSUPP;
-	return NULL;
+	uint64_t before = offset % FAKE_PAGE;
+	struct ibv_mr *mr;
+	char *map;
+
+	if (offset % FAKE_PAGE != iova % FAKE_PAGE || length > SIZE_MAX - FAKE_PAGE) {
+		errno = EINVAL;
+		return NULL;
+	}
+	map = mmap(NULL, length + before, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		(off_t)(offset - before));
+	if (map == MAP_FAILED)
+		return NULL;
+	mr = make_mr(pd, map + before, length, iova, (unsigned int)access);
+	if (mr == NULL) {
+		(void)munmap(map, length + before);
+		return NULL;
+	}
+	((struct mapped *)mr)->map = map;
+	((struct mapped *)mr)->bytes = length + before;
+	mr->addr = NULL;
+	return mr;
 }
 
 int ibv_rereg_mr(struct ibv_mr *mr, int flags, struct ibv_pd *pd, void *addr, size_t length, int access)
@@ -132,6 +176,8 @@ int ibv_dereg_mr(struct ibv_mr *mr)
 	f->mrs[mr->handle].live = 0;
 	ct_fake_device(f, mr->context)->nmr--;
 	ct_fake_unlock(f);
+	if (((struct mapped *)mr)->map != NULL)
+		(void)munmap(((struct mapped *)mr)->map, ((struct mapped *)mr)->bytes);
 	free(mr);
 	return 0;
 }

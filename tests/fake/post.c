@@ -87,6 +87,12 @@ static int append(struct fake_sender *q, const struct fake_qp *s, const struct i
 	return 0;
 }
 
+/* The port through which a queue pair speaks; before it has one, the first. */
+static struct fake_port *port_of(struct fake_fabric *f, const struct fake_qp *s)
+{
+	return &f->devices[s->device].ports[s->port > 0 ? s->port - 1 : 0];
+}
+
 int fakeib_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad)
 {
 	struct fake_fabric *f = ct_fake_fabric();
@@ -94,6 +100,7 @@ int fakeib_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_
 	int error = 0;
 
 	ct_fake_lock(f);
+	port_of(f, &f->qps[q->index])->tx_lists++;
 	for (; wr != NULL && error == 0; wr = error == 0 ? wr->next : wr)
 		error = append(q, &f->qps[q->index], wr);
 	ct_fake_drive(f, q);
@@ -123,6 +130,7 @@ int fakeib_post_recv(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_
 
 	*bad = wr;
 	ct_fake_lock(f);
+	port_of(f, s)->rx_lists++;
 	if (s->state != IBV_QPS_RESET && s->srq == 0)
 		error = post_recvs(f, &s->recvs, wr, bad);
 	if (s->state == IBV_QPS_ERR)

@@ -4,7 +4,7 @@
 # use, lost rails, events, errors that come late, bad input.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fake/fake.sh"
-plan 43
+plan 62
 
 bench=(--net verbs -n 3 --budget 30ms --timeout 60s)
 rails=(--ib-dev "fakeib0,fakeib1:1")
@@ -29,6 +29,33 @@ all "four queue pairs" --qps 4
 like "the head tells the queue pairs" "$out" 'fakeib0 port 1, 4 QPs each, MTU 4096'
 all "the least depths" --qps 2 --tx-depth 4 --rx-depth 30
 all "rare completions, nothing inline" --cq-mod 100 --tx-depth 512 --rx-depth 500 --inline 0
+# lists NAME: messages and calls to the device so far, the largest of all ports
+lists() {
+	ctl list | sed -n 's/^.* tx_messages \([0-9]*\) .* tx_lists \([0-9]*\) .*/\1 \2/p' | sort -rn |
+		head -n 1
+}
+ranks 2 bench p2p -b 64 -e 64 --kinds oneway "${bench[@]}"
+before=$(lists)
+ranks 2 bench p2p -b 64 -e 64 --kinds oneway --window 64 -w 50 "${bench[@]}" -n 100 --max-iters 100
+right "a window of small messages" 1
+after=$(lists)
+ok "they go to the device in lists" test $((${after% *} - ${before% *})) -gt \
+	$((2 * (${after#* } - ${before#* })))
+all "receives shared by all peers" --ib-srq 2 --ib-lazy 0
+like "the head tells that they are shared" "$out" 'fakeib0 port 1, 64 shared receives'
+# 64 messages of each of three peers at once: more than the pool holds, before their receives are there
+ranks 4 bench alltoall -b 16K -e 16K "${bench[@]}" --ib-srq 2 --qps 2 -n 20
+right "more messages than shared receives" 1
+ranks 2 bench p2p -b 64 -e 4K -f 64 --window 300 "${bench[@]}" --ib-srq 2
+right "windows beyond the pool" 6
+all "shared, over two rails, at first use" "${rails[@]}" --ib-srq 2 --ib-lazy 2
+all "not shared where rails may be lost" "${rails[@]}" --ib-srq 2 --rail-failover
+unlike "nothing about shared receives then" "$out" 'shared receives'
+all "pools in huge pages" --ib-huge-pages
+fabric devices=3 max_srq=0
+all "no shared receives in the device" --ib-srq 2
+like "it is told why" "$err" 'has no shared receive queue of 64 \(max_srq 0'
+fabric devices=3
 all "connections at first use" --ib-lazy 2
 like "the head tells that they are made at first use" "$out" 'at first use'
 all "two rails" "${rails[@]}"
@@ -76,6 +103,9 @@ ends "a small message that is lost after it counted as sent" 4 \
 fabric devices=2 max_qp=3 max_qp_wr=200 max_cqe=4000
 refused "more queue pairs than the device has" \
 	'device fakeib0 has max_qp 3, needed is 16 for 2 ranks' --qps 16 --ib-dev fakeib0
+fabric devices=2 max_mr=1
+refused "a device without room for registrations" 'fakeib0 cannot register' --ib-dev fakeib0
+fabric devices=2 max_qp=3 max_qp_wr=200 max_cqe=4000
 refused "more requests than the device holds" 'max_qp_wr 200, needed is 1004' --tx-depth 1000
 refused "a device that is not there" 'found no device "fakeib7"' --ib-dev fakeib0,fakeib7
 # By the environment of each rank, which mpirun's own words would hide.

@@ -3,7 +3,7 @@
 # The backend verbs (RDMA operations themselves) and the verb perftest over simulated InfiniBand.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fake/fake.sh"
-plan 36
+plan 40
 
 raw() {
 	ranks 2 bench p2p --coll verbs -n 3 -w 3 --budget 10ms --timeout 60s "$@"
@@ -66,6 +66,9 @@ pair write_bw -b -D 0.3 --window 50ms --series "$tmp/series"
 is "bidirectional, for a duration" "$status $waiter_status" "0 0"
 like "windows are shown" "$out" 'windows: slowest [0-9.]+ MB/sec at [0-9.]+ s'
 ok "and written" grep -Eq '^65536,[0-9.]+,[0-9.]+,[0-9]+,' "$tmp/series"
+pair write_bw -c UC -n 300 -s 4096
+is "writes over UC" "$status $waiter_status" "0 0"
+like "they say whose word it is" "$out" "rates are of the sender's completions, what is lost is not seen"
 pair send_lat -c UD -n 100
 is "datagrams" "$status $waiter_status" "0 0"
 
@@ -77,6 +80,10 @@ is "a test that is none: exit status" "$status" 2
 like "a test that is none: the nearest" "$err" 'no test "write_lot"; did you mean write_lat'
 run "$COLLTUNE" perftest write_lat -B
 like "an option that is none: the nearest" "$err" 'unknown option -B; did you mean -b'
+for size in write_lat:3 atomic_lat:16; do
+	run timeout 20 "$COLLTUNE" perftest "${size%:*}" -s "${size#*:}"
+	is "${size/:/ of }: refused before anybody waits" "$status $(grep -c . <<< "$err")" "2 1"
+done
 run "$COLLTUNE" perftest write_lat -p 1 --timeout 200ms 127.0.0.1
 is "nobody waits: one line, exit status" "$status $(grep -c 'nobody waits on 127.0.0.1 port 1' <<< "$err")" \
 	"4 1"

@@ -111,6 +111,8 @@ static ct_status keep(void *arg, struct ct_result *r)
 	results[nresults++] = *r;
 	r->samples_ns = NULL;
 	r->hist = NULL;
+	r->ports.ends = NULL;
+	r->ports.nends = 0;
 	return CT_OK;
 }
 
@@ -137,6 +139,29 @@ static ct_status rank_main(const struct ct_boot *boot, void *arg)
 	return status;
 }
 
+/* What each port counted by itself: the NAKs are rxe1's, and only b uses rxe2. */
+static void each_end(const struct ct_result *r, bool a)
+{
+	const struct ct_port_end *e = r->ports.ends;
+	uint64_t sum = 0;
+
+	assert_int_equal(r->ports.nends, 3);
+	assert_int_equal(r->ports.nports, 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		const char *const devices[] = { "rxe1", "rxe2", "rxe3" };
+
+		assert_string_equal(e[i].device, devices[i]);
+		assert_int_equal(e[i].port, 1);
+		assert_int_equal(e[i].active, i < 2);
+		assert_string_not_equal(e[i].host, "");
+		sum += e[i].counts.value[CT_COUNT_TX_PACKETS];
+	}
+	assert_int_equal(sum, r->ports.sum.value[CT_COUNT_TX_PACKETS]);
+	assert_int_equal(e[0].counts.value[CT_COUNT_SEQ_NAKS], r->summary.n * (a ? 1 : 1000));
+	assert_int_equal(e[1].counts.exposed & ct_count_bit(CT_COUNT_SEQ_NAKS), 0); /* not 0: absent */
+	assert_int_equal(e[1].counts.value[CT_COUNT_TX_PACKETS], a ? 0 : r->summary.n * 100);
+}
+
 static void turns(void **state)
 {
 	uint64_t more[2];
@@ -161,6 +186,7 @@ static void turns(void **state)
 		assert_int_equal(c->exposed, ct_count_bit(CT_COUNT_SEQ_NAKS) |
 			ct_count_bit(CT_COUNT_TX_PACKETS) | ct_count_bit(CT_COUNT_RX_PACKETS));
 		assert_int_equal(c->reset | c->saturated, 0);
+		each_end(r, a);
 	}
 }
 

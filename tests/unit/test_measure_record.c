@@ -60,6 +60,7 @@ static void fill(struct ct_result *r, bool histogram)
 	strcpy(r->candidate.knob_name[0], "segment");
 	r->candidate.knob[0] = 65536;
 	r->candidate.nknobs = 1;
+	strcpy(r->candidate.memory, "cuda:1");
 	strcpy(r->path, "memfd rings \xc3\xbc");
 	strcpy(r->library, "colltune \033[31m\xff");
 	r->expected = (struct ct_expectation){ .known = true, .time_ns = 900, .busbw_Bps = 6e9 };
@@ -72,6 +73,12 @@ static void fill(struct ct_result *r, bool histogram)
 	r->ports.sum.value[CT_COUNT_SEQ_NAKS] = 17;
 	r->ports.sum.reset = ct_count_bit(CT_COUNT_SEQ_NAKS);
 	r->ports.sum.saturated = ct_count_bit(CT_COUNT_TX_BYTES);
+	r->ports.ends = ct_alloc(2, sizeof(*r->ports.ends));
+	assert_non_null(r->ports.ends);
+	r->ports.nends = 2;
+	r->ports.nports = 40;
+	r->ports.ends[1] = (struct ct_port_end){ .host = "b", .device = "mlx5_1", .port = 2,
+		.active = true, .counts = r->ports.sum };
 	memcpy(scratch, times, sizeof(times));
 	r->summary = ct_summarize(scratch, 7);
 	if (histogram) {
@@ -111,6 +118,9 @@ static void same(const struct ct_result *a, const struct ct_result *b)
 	assert_int_equal(a->ports.active, b->ports.active);
 	assert_int_equal(a->ports.used, b->ports.used);
 	assert_memory_equal(&a->ports.sum, &b->ports.sum, sizeof(a->ports.sum));
+	assert_int_equal(a->ports.nends, b->ports.nends);
+	assert_int_equal(a->ports.nports, b->ports.nports);
+	assert_memory_equal(a->ports.ends, b->ports.ends, 2 * sizeof(*a->ports.ends));
 	assert_int_equal(a->verdict, b->verdict);
 	assert_int_equal(a->expected.known, b->expected.known);
 	assert_string_equal(a->expected.formula, b->expected.formula);
@@ -154,11 +164,14 @@ static void without_ports(void **state)
 	(void)state;
 	fill(&a, false);
 	a.ports.known = false;
+	a.candidate.memory[0] = '\0'; /* the host's is left out */
 	record = ct_record_point(&a);
 	assert_null(json_object_get(record, "ports"));
+	assert_null(json_object_get(json_object_get(record, "candidate"), "memory"));
 	assert_int_equal(ct_record_parse(record, "x.jsonl", 7, &b), CT_OK);
 	assert_false(b.ports.known);
 	assert_int_equal(b.ports.sum.exposed, 0);
+	assert_string_equal(b.candidate.memory, "");
 	json_decref(record);
 	ct_result_clear(&a);
 	ct_result_clear(&b);
@@ -203,11 +216,15 @@ static void bad_records(void **state)
 	refused("", "round", json_integer(5000000000), "/round");
 	refused("", "candidate", json_array(), "/candidate");
 	refused("candidate", "backend", json_string("012345678901234567890123"), "too long");
+	refused("candidate", "memory", json_string("012345678901234567890123"), "too long");
 	refused("candidate", "knobs", json_pack("{s:s}", "a", "b"), "/candidate/knobs");
 	refused("counters", "tx_bytes", NULL, "/counters/tx_bytes");
 	refused("", "ports", json_integer(1), "/ports");
 	refused("ports", "active", NULL, "/ports/active");
 	refused("ports", "colour", json_integer(1), "/ports/colour");
+	refused("ports", "ends", json_integer(1), "/ports/ends");
+	refused("ports", "ends", json_pack("[{s:s}]", "hosts", "a"), "/ports/ends");
+	refused("ports", "nports", json_integer(1), "/ports/nports");
 	refused("ports", "counts", json_pack("{s:i}", "seq_nak", 1), "seq_naks");
 	refused("ports", "counts", json_pack("{s:i}", "seq_naks", -1), "/ports/counts/seq_naks");
 	refused("ports", "reset", json_pack("[s]", "seq_nak"), "seq_naks");
