@@ -75,7 +75,7 @@ static ct_status blame_rails(struct judging *j)
 
 /* ---- ends ----------------------------------------------------------------------------------- */
 
-static bool end_slow(const struct judging *j, const struct ct_end *end)
+static bool end_slow(const struct judging *j, const struct ct_fit_end *end)
 {
 	if (end->n == 0 || end->effect < j->least || end->effect < j->z * error_of(j, end->n))
 		return false;
@@ -85,7 +85,7 @@ static bool end_slow(const struct judging *j, const struct ct_end *end)
 }
 
 /* One blame over the ends that WHICH picks among node I's: mean effect, all their samples. */
-static ct_status blame_ends(struct judging *j, struct ct_blame blame, const struct ct_end *const *ends,
+static ct_status blame_ends(struct judging *j, struct ct_blame blame, const struct ct_fit_end *const *ends,
 	uint32_t n, double weight)
 {
 	double sum = 0;
@@ -101,14 +101,14 @@ static ct_status blame_ends(struct judging *j, struct ct_blame blame, const stru
 }
 
 /* The slow ends of NODE to SLOW; how many ends were MEASURED. */
-static uint32_t slow_ends(const struct judging *j, uint32_t node, const struct ct_end **slow,
+static uint32_t slow_ends(const struct judging *j, uint32_t node, const struct ct_fit_end **slow,
 	uint32_t *measured)
 {
 	uint32_t n = 0;
 
 	*measured = 0;
 	for (uint32_t k = 0; k < j->fit->fleet->rails * 2; k++) {
-		const struct ct_end *end = &j->fit->ends[ct_end_of(j->fit->fleet, node, k / 2, k % 2 == 1)];
+		const struct ct_fit_end *end = &j->fit->ends[ct_end_of(j->fit->fleet, node, k / 2, k % 2 == 1)];
 
 		*measured += end->n > 0 ? 1 : 0;
 		if (end_slow(j, end))
@@ -121,7 +121,7 @@ static uint32_t slow_ends(const struct judging *j, uint32_t node, const struct c
 static ct_status blame_nic(struct judging *j, uint32_t node, uint32_t rail)
 {
 	const struct ct_fleet *f = j->fit->fleet;
-	const struct ct_end *ends[2] = { &j->fit->ends[ct_end_of(f, node, rail, false)],
+	const struct ct_fit_end *ends[2] = { &j->fit->ends[ct_end_of(f, node, rail, false)],
 		&j->fit->ends[ct_end_of(f, node, rail, true)] };
 	bool out = end_slow(j, ends[0]), in = end_slow(j, ends[1]);
 	struct ct_blame blame = { .kind = CT_BLAME_NIC, .node = node, .rail = rail };
@@ -136,7 +136,7 @@ static ct_status blame_nic(struct judging *j, uint32_t node, uint32_t rail)
 }
 
 /* SLOW: room for the ends of a node. */
-static ct_status blame_node(struct judging *j, uint32_t node, const struct ct_end **slow)
+static ct_status blame_node(struct judging *j, uint32_t node, const struct ct_fit_end **slow)
 {
 	uint32_t measured, n = slow_ends(j, node, slow, &measured);
 	ct_status s = CT_OK;
@@ -152,7 +152,7 @@ static ct_status blame_node(struct judging *j, uint32_t node, const struct ct_en
 static ct_status blame_nodes(struct judging *j)
 {
 	const struct ct_fleet *f = j->fit->fleet;
-	const struct ct_end **slow = ct_alloc((size_t)f->rails * 2, sizeof(*slow));
+	const struct ct_fit_end **slow = ct_alloc((size_t)f->rails * 2, sizeof(*slow));
 	ct_status s = slow != NULL ? CT_OK : CT_NOMEM;
 
 	for (uint32_t i = 0; s == CT_OK && i < f->nodes; i++)

@@ -134,7 +134,7 @@ static double end_median(struct ct_fit *fit, size_t e, int class, uint32_t *n)
 /* A fault of an end shows within its leaf and between leaves; one of the way there only between. */
 static void fit_end(struct ct_fit *fit, size_t e)
 {
-	struct ct_end *end = &fit->ends[e];
+	struct ct_fit_end *end = &fit->ends[e];
 	uint32_t n[2];
 	double m[2];
 
@@ -191,7 +191,7 @@ static void explain(struct ct_fit *fit)
 	const struct ct_fleet *f = fit->fleet;
 
 	for (uint32_t i = 0; i < f->nodes; i++) {
-		struct ct_end *ends = &fit->ends[ct_end_of(f, i, 0, false)];
+		struct ct_fit_end *ends = &fit->ends[ct_end_of(f, i, 0, false)];
 		uint32_t measured = 0, slow = 0;
 		double sum = 0;
 

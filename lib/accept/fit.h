@@ -14,7 +14,7 @@ struct ct_sample {
 };
 
 /* One end: the way out of, or into, one NIC. */
-struct ct_end {
+struct ct_fit_end {
 	double effect;      /* log slowdown; the smaller of both classes where both were measured */
 	uint32_t n;         /* samples */
 	double again;       /* by confirming rounds alone */
@@ -30,7 +30,7 @@ struct ct_fit {
 	uint64_t lost;
 	double base[2];      /* log time of a class; NAN = none */
 	double *rail;        /* rails: log effect */
-	struct ct_end *ends; /* nodes * rails * 2: out, in */
+	struct ct_fit_end *ends; /* nodes * rails * 2: out, in */
 	double sigma;        /* of one sample */
 	double *scratch;     /* as many as samples */
 	uint32_t *order, *first; /* samples by end; ends + 1 */

@@ -220,7 +220,7 @@ static uint32_t mark_suspects(struct course *c)
 	for (uint32_t i = 0; i < f->nodes; i++) {
 		c->suspect[i] = false;
 		for (uint32_t k = 0; k < f->rails * 2; k++) {
-			const struct ct_end *e = &c->fit.ends[ct_end_of(f, i, k / 2, k % 2 == 1)];
+			const struct ct_fit_end *e = &c->fit.ends[ct_end_of(f, i, k / 2, k % 2 == 1)];
 
 			if (e->n > 0 && e->effect >= 0.8 * log1p(c->plan.least) &&
 				e->effect >= 3 * c->fit.sigma / sqrt(e->n))
