@@ -40,6 +40,7 @@ extern const struct ct_option *const ct_compare_options[];
 extern const struct ct_option *const ct_tune_options[];
 extern const struct ct_option *const ct_export_options[];
 extern const struct ct_option *const ct_roce_options[];
+extern const struct ct_option *const ct_nccl_options[];
 
 int ct_bench_main(int argc, char **argv);
 int ct_perftest_main(int argc, char **argv);
@@ -51,5 +52,6 @@ int ct_compare_main(int argc, char **argv);
 int ct_tune_main(int argc, char **argv);
 int ct_export_main(int argc, char **argv);
 int ct_roce_main(int argc, char **argv);
+int ct_nccl_main(int argc, char **argv);
 
 #endif

@@ -232,7 +232,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 static ct_status read_environment(const struct ct_cli *cli, void *settings)
 {
 	/* what the plugins and the bootstrap read */
-	static const char *const others[] = { "COLLTUNE_RULES", "COLLTUNE_MACHINE",
+	static const char *const others[] = { "COLLTUNE_RULES", "COLLTUNE_MACHINE", "COLLTUNE_NCCL_PROFILE",
 		"COLLTUNE_BOOT_PORT", "COLLTUNE_JOB_TOKEN", NULL };
 	char names[MAX_ALSO][72];
 	const char *also[MAX_ALSO + 1];

@@ -18,6 +18,8 @@ static const struct ct_command commands[] = {
 	{ "export", "a rules file as the settings file of Open MPI, NCCL, UCC or UCX", ct_export_main, ct_export_options },
 	{ "roce", "RoCE: headroom, PFC and ECN thresholds; switch and host configurations", ct_roce_main,
 		ct_roce_options },
+	{ "nccl", "NCCL in a job: choices, times, slow collectives, the rank that is waited for",
+		ct_nccl_main, ct_nccl_options },
 	{ NULL, NULL, NULL, NULL },
 };
 

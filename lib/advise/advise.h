@@ -147,5 +147,6 @@ ct_status ct_duels_judge(struct ct_duel *duels, size_t n);
 #include "roce_plan.h"
 #include "roce_rules.h"
 #include "ladder.h"
+#include "nccl_job.h"
 
 #endif

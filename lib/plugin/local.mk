@@ -12,3 +12,14 @@ libnccl_tuner_colltune_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
 	-Wl,--version-script=$(srcdir)/lib/plugin/tuner.map
 EXTRA_libnccl_tuner_colltune_la_DEPENDENCIES = lib/plugin/tuner.map
 EXTRA_DIST += lib/plugin/tuner.map
+
+# And its profiler plugin, made the same way.
+lib_LTLIBRARIES += libnccl-profiler-colltune.la
+libnccl_profiler_colltune_la_SOURCES = lib/plugin/nccl_profiler.h lib/plugin/nccl_tuner.h \
+	lib/plugin/profile.c lib/plugin/profile.h lib/plugin/profiler.c lib/base/alloc.c lib/base/buf.c \
+	lib/base/file.c lib/base/status.c
+libnccl_profiler_colltune_la_LIBADD = $(JANSSON_LIBS)
+libnccl_profiler_colltune_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-Wl,--version-script=$(srcdir)/lib/plugin/profiler.map
+EXTRA_libnccl_profiler_colltune_la_DEPENDENCIES = lib/plugin/profiler.map
+EXTRA_DIST += lib/plugin/profiler.map

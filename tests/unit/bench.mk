@@ -16,6 +16,7 @@ shell_tests += \
 	tests/cli/ladder.t \
 	tests/cli/list_rows.t \
 	tests/cli/manual.t \
+	tests/cli/nccl_job.t \
 	tests/cli/topo_tree.t \
 	tests/cli/view_dir.t \
 	tests/golden/golden.t
@@ -31,5 +32,5 @@ EXTRA_DIST += tests/mpirun/ranks.sh \
 	tests/golden/help.txt tests/golden/help-accept.txt tests/golden/help-bench.txt \
 	tests/golden/help-compare.txt tests/golden/help-export.txt tests/golden/help-tune.txt \
 	tests/golden/help-list.txt tests/golden/help-perftest.txt tests/golden/help-topo.txt \
-	tests/golden/help-view.txt \
+	tests/golden/help-nccl.txt tests/golden/help-view.txt \
 	tests/golden/replay.csv tests/golden/replay.txt

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What NCCL's profiler plugin of ours wrote on each rank, put together: which collectives were slow, and who
+ * came late to them. */
+#ifndef CT_ADVISE_NCCL_JOB_H
+#define CT_ADVISE_NCCL_JOB_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+enum { CT_NCCL_JOB_WORD = 24, CT_NCCL_JOB_HOST = 64 };
+
+/* One rank of one communicator: a file. */
+struct ct_nccl_rank {
+	uint64_t comm;
+	uint32_t rank, ranks; /* ranks 0: not told */
+	char host[CT_NCCL_JOB_HOST];
+	uint64_t seen, kept, timed;
+	/* by ct_nccl_judge(), over collectives that all ranks timed */
+	uint64_t shared, last; /* how many; in how many of them this rank's kernel took least, so began last */
+	uint64_t caused_ns;    /* what would have been saved had only this rank been on time */
+	double p;              /* to be last so often by chance, times the number of ranks */
+	bool straggler;
+};
+
+/* One collective on one rank. */
+struct ct_nccl_call {
+	size_t rank; /* index of its file */
+	char coll[CT_NCCL_JOB_WORD], type[CT_NCCL_JOB_WORD], algo[CT_NCCL_JOB_WORD], proto[CT_NCCL_JOB_WORD];
+	uint64_t number, bytes, kernel_ns;
+	uint32_t channels;
+	bool timed, sized;
+};
+
+/* All collectives of one kind. Times: a kernel's least over ranks, since the rank that comes last waits for
+ * nobody; waiting: the longest over ranks less that. */
+struct ct_nccl_kind {
+	const struct ct_nccl_call *example;
+	uint64_t calls; /* that any rank timed */
+	uint64_t median_ns, longest_ns, median_wait_ns;
+	bool several; /* more than one rank told */
+};
+
+/* A collective that took more than three times its kind's median, where the kind has eight. */
+struct ct_nccl_slow {
+	const struct ct_nccl_call *call;
+	uint64_t ns, median_ns;
+};
+
+struct ct_nccl_job {
+	struct ct_nccl_rank *ranks;
+	struct ct_nccl_call *calls;
+	struct ct_nccl_kind *kinds; /* most time first */
+	struct ct_nccl_slow *slow;  /* slowest first */
+	size_t nranks, ncalls, nkinds, nslow;
+};
+
+/* Adds the file PATH (colltune-nccl/1, at most 64 MiB). CT_IO; CT_INVALID with file and line; CT_NOMEM.
+ * After an error only ct_nccl_job_free() may follow. */
+ct_status ct_nccl_job_add(struct ct_nccl_job *profiles, const char *path);
+
+/* Fills kinds, slow, and the ranks' verdicts. Sorts calls. CT_NOMEM. */
+ct_status ct_nccl_job_judge(struct ct_nccl_job *profiles);
+
+void ct_nccl_job_free(struct ct_nccl_job *profiles);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * libnccl-profiler-colltune.so: keeps of each collective what NCCL chose and how long its kernel took, in a
+ * ring of fixed size, and writes a file or one line when the communicator goes. A collective's own start and
+ * stop only bracket its enqueueing: its time is from the first channel's start to the last one's stop, by
+ * the GPU's timer. A handle is a number, not an address, so whatever comes late finds its event or nothing;
+ * no call allocates, locks, or fails.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "profile.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Bits of a handle: kernel or collective, whose communicator, which event. */
+enum { KERNEL_BITS = 1, CONTEXT_BITS = 10, CONTEXTS = 1 << CONTEXT_BITS };
+
+/* The communicators of this process: stop() and state() are told a handle only. */
+static _Atomic(struct ct_profile *) profiles[CONTEXTS];
+
+static void *handle_of(uint64_t number, uint64_t context, bool kernel)
+{
+	return (void *)(uintptr_t)(number << (CONTEXT_BITS + KERNEL_BITS) | context << KERNEL_BITS | kernel);
+}
+
+static bool is_kernel(const void *handle)
+{
+	return ((uintptr_t)handle & 1) != 0;
+}
+
+/* The event of HANDLE, or NULL when another has taken its place. */
+static struct ct_profile_event *event_of(const void *handle, const struct ct_profile **whose)
+{
+	uint64_t bits = (uintptr_t)handle, number = bits >> (CONTEXT_BITS + KERNEL_BITS);
+	struct ct_profile *profile = atomic_load_explicit(
+		&profiles[bits >> KERNEL_BITS & (CONTEXTS - 1)], memory_order_acquire);
+	struct ct_profile_event *event;
+
+	if (profile == NULL || number == 0)
+		return NULL;
+	event = &profile->events[number % CT_PROFILE_EVENTS];
+	*whose = profile;
+	return atomic_load_explicit(&event->number, memory_order_acquire) == number ? event : NULL;
+}
+
+static uint64_t host_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void note_start(struct ct_profile_event *event, uint64_t ns)
+{
+	uint64_t before = atomic_load_explicit(&event->start_ns, memory_order_relaxed);
+
+	while (ns < before && !atomic_compare_exchange_weak(&event->start_ns, &before, ns))
+		;
+}
+
+static void note_end(struct ct_profile_event *event, uint64_t ns)
+{
+	uint64_t before = atomic_load_explicit(&event->end_ns, memory_order_relaxed);
+
+	while (ns > before && !atomic_compare_exchange_weak(&event->end_ns, &before, ns))
+		;
+}
+
+/* A place for a communicator; NULL: none left, or no memory. Its index plus one is NCCL's context. */
+static struct ct_profile *open_profile(void **context)
+{
+	struct ct_profile *profile = ct_alloc(1, sizeof(*profile));
+
+	for (uintptr_t i = 0; i < CONTEXTS && profile != NULL; i++) {
+		struct ct_profile *none = NULL;
+
+		if (atomic_compare_exchange_strong(&profiles[i], &none, profile)) {
+			*context = (void *)(i + 1);
+			return profile;
+		}
+	}
+	ct_free(profile);
+	return NULL;
+}
+
+static int init_v2(void **context, int *mask)
+{
+	*context = NULL;
+	*mask = 0;
+	if (open_profile(context) != NULL)
+		*mask = CT_NCCL_EVENT_COLL;
+	return CT_NCCL_OK;
+}
+
+static int init_v3(void **context, int *mask)
+{
+	*context = NULL;
+	*mask = 0;
+	if (open_profile(context) != NULL)
+		*mask = CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_KERNEL;
+	return CT_NCCL_OK;
+}
+
+static int init_v5(void **context, uint64_t comm, int *mask, const char *comm_name, int nodes, int ranks,
+	int rank, ct_nccl_log *log)
+{
+	struct ct_profile *profile;
+
+	(void)comm_name;
+	*context = NULL;
+	*mask = 0;
+	profile = open_profile(context);
+	if (profile == NULL)
+		return CT_NCCL_OK;
+	profile->comm = comm;
+	profile->log = log;
+	profile->nodes = nodes;
+	profile->ranks = ranks;
+	profile->rank = rank;
+	profile->gpu_clock = true;
+	*mask = CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_KERNEL;
+	return CT_NCCL_OK;
+}
+
+static int init_v4(void **context, int *mask, const char *comm_name, uint64_t comm, int nodes, int ranks,
+	int rank, ct_nccl_log *log)
+{
+	return init_v5(context, comm, mask, comm_name, nodes, ranks, rank, log);
+}
+
+static struct ct_profile *profile_of(const void *context)
+{
+	uintptr_t index = (uintptr_t)context - 1;
+
+	return index < CONTEXTS ? atomic_load_explicit(&profiles[index], memory_order_acquire) : NULL;
+}
+
+static int start_coll(const void *context, void **handle, const struct ct_nccl_coll_v4 *coll)
+{
+	struct ct_profile *profile = profile_of(context);
+	struct ct_profile_event *event;
+	uint64_t number;
+
+	*handle = NULL;
+	if (profile == NULL)
+		return CT_NCCL_OK;
+	number = atomic_fetch_add_explicit(&profile->seen, 1, memory_order_relaxed) + 1;
+	event = &profile->events[number % CT_PROFILE_EVENTS];
+	atomic_store_explicit(&event->number, 0, memory_order_release);
+	atomic_store_explicit(&event->start_ns, UINT64_MAX, memory_order_relaxed);
+	atomic_store_explicit(&event->end_ns, 0, memory_order_relaxed);
+	event->sequence = coll->number;
+	event->count = coll->count;
+	event->func = coll->func;
+	event->datatype = coll->datatype;
+	event->algo = coll->algo;
+	event->proto = coll->proto;
+	event->channels = coll->channels;
+	atomic_store_explicit(&event->number, number, memory_order_release);
+	*handle = handle_of(number, (uintptr_t)context - 1, false);
+	return CT_NCCL_OK;
+}
+
+/* TIMER_NS 0: the host's clock. */
+static int start_kernel(void **handle, const void *parent, uint64_t timer_ns)
+{
+	const struct ct_profile *profile;
+	struct ct_profile_event *event = is_kernel(parent) ? NULL : event_of(parent, &profile);
+
+	*handle = NULL;
+	if (event == NULL)
+		return CT_NCCL_OK;
+	note_start(event, timer_ns != 0 ? timer_ns : host_ns());
+	*handle = (void *)((uintptr_t)parent | 1);
+	return CT_NCCL_OK;
+}
+
+static int start_v5(void *context, void **handle, const struct ct_nccl_event_v5 *event)
+{
+	*handle = NULL;
+	if (event->type == CT_NCCL_EVENT_COLL)
+		return start_coll(context, handle, &event->coll);
+	if (event->type == CT_NCCL_EVENT_KERNEL)
+		return start_kernel(handle, event->parent, event->kernel.timer_ns);
+	return CT_NCCL_OK;
+}
+
+static int start_v4(void *context, void **handle, const struct ct_nccl_event_v4 *event)
+{
+	*handle = NULL;
+	if (event->type == CT_NCCL_EVENT_COLL)
+		return start_coll(context, handle, &event->coll);
+	if (event->type == CT_NCCL_EVENT_KERNEL)
+		return start_kernel(handle, event->parent, event->kernel.timer_ns);
+	return CT_NCCL_OK;
+}
+
+/* Before version 4 the communicator is told with each event. */
+static void learn(const void *context, uint64_t comm, int rank)
+{
+	struct ct_profile *profile = profile_of(context);
+
+	if (profile == NULL)
+		return;
+	profile->comm = comm;
+	profile->rank = rank;
+}
+
+static int start_v3(void *context, void **handle, const struct ct_nccl_event_v3 *event)
+{
+	const struct ct_nccl_coll_v3 *c = &event->coll;
+	struct ct_nccl_coll_v4 coll;
+
+	*handle = NULL;
+	if (event->type == CT_NCCL_EVENT_KERNEL)
+		return start_kernel(handle, event->parent, 0);
+	if (event->type != CT_NCCL_EVENT_COLL)
+		return CT_NCCL_OK;
+	learn(context, c->comm, event->rank);
+	coll = (struct ct_nccl_coll_v4){ c->number, c->func, c->send, c->receive, c->count, c->root, c->datatype,
+		c->channels, c->warps, c->algo, c->proto };
+	return start_coll(context, handle, &coll);
+}
+
+static int start_v2(void *context, void **handle, const struct ct_nccl_event_v2 *event)
+{
+	const struct ct_nccl_coll_v2 *c = &event->coll;
+	struct ct_nccl_coll_v4 coll;
+
+	*handle = NULL;
+	if (event->type != CT_NCCL_EVENT_COLL)
+		return CT_NCCL_OK;
+	learn(context, c->comm, event->rank);
+	coll = (struct ct_nccl_coll_v4){ c->number, c->func, c->send, c->receive, c->count, c->root, c->datatype,
+		c->channels, c->warps, c->algo, c->proto };
+	return start_coll(context, handle, &coll);
+}
+
+/* A collective's stop is the end of its enqueueing. Where the GPU's time is not told, a kernel's stop is
+ * when the host saw it. */
+static int stop(void *handle)
+{
+	const struct ct_profile *profile;
+	struct ct_profile_event *event = is_kernel(handle) ? event_of(handle, &profile) : NULL;
+
+	if (event != NULL && !profile->gpu_clock)
+		note_end(event, host_ns());
+	return CT_NCCL_OK;
+}
+
+static int state_v4(void *handle, int state, const struct ct_nccl_kernel_state *arguments)
+{
+	const struct ct_profile *profile;
+	struct ct_profile_event *event;
+
+	if (state != CT_NCCL_KERNEL_STOPPED || !is_kernel(handle) || arguments == NULL)
+		return CT_NCCL_OK;
+	event = event_of(handle, &profile);
+	if (event != NULL)
+		note_end(event, arguments->timer_ns);
+	return CT_NCCL_OK;
+}
+
+static int state_v2(void *handle, int state, const void *arguments)
+{
+	(void)handle;
+	(void)state;
+	(void)arguments;
+	return CT_NCCL_OK;
+}
+
+static void report(const struct ct_profile *profile)
+{
+	const char *dir = secure_getenv("COLLTUNE_NCCL_PROFILE");
+	ct_status status = CT_OK;
+	char line[256];
+
+	if (dir != NULL && dir[0] != '\0')
+		status = ct_profile_write(profile, dir);
+	if (profile->log == NULL)
+		return;
+	ct_profile_summary(profile, line, sizeof(line));
+	profile->log(CT_NCCL_LOG_INFO, CT_NCCL_LOG_PROFILE | CT_NCCL_LOG_TUNING, __FILE__, __LINE__,
+		"PROFILER/colltune: %s", line);
+	if (status != CT_OK)
+		profile->log(CT_NCCL_LOG_WARN, CT_NCCL_LOG_PROFILE | CT_NCCL_LOG_TUNING, __FILE__, __LINE__,
+			"PROFILER/colltune: no file written: %s", ct_why());
+}
+
+static int finalize(void *context)
+{
+	uintptr_t index = (uintptr_t)context - 1;
+	struct ct_profile *profile = profile_of(context);
+
+	if (profile == NULL)
+		return CT_NCCL_OK;
+	report(profile);
+	atomic_store(&profiles[index], NULL);
+	ct_free(profile);
+	return CT_NCCL_OK;
+}
+
+static const char plugin_name[] = "colltune";
+
+EXPORT extern const struct ct_nccl_profiler_v2 ncclProfiler_v2;
+EXPORT extern const struct ct_nccl_profiler_v3 ncclProfiler_v3;
+EXPORT extern const struct ct_nccl_profiler_v4 ncclProfiler_v4;
+EXPORT extern const struct ct_nccl_profiler_v5 ncclProfiler_v5, ncclProfiler_v6;
+
+const struct ct_nccl_profiler_v2 ncclProfiler_v2 = { plugin_name, init_v2, start_v2, stop, state_v2, finalize };
+const struct ct_nccl_profiler_v3 ncclProfiler_v3 = { plugin_name, init_v3, start_v3, stop, state_v2, finalize };
+const struct ct_nccl_profiler_v4 ncclProfiler_v4 = { plugin_name, init_v4, start_v4, stop, state_v4, finalize };
+const struct ct_nccl_profiler_v5 ncclProfiler_v5 = { plugin_name, init_v5, start_v5, stop, state_v4, finalize };
+const struct ct_nccl_profiler_v5 ncclProfiler_v6 = { plugin_name, init_v5, start_v5, stop, state_v4, finalize };
