@@ -19,7 +19,7 @@ static const struct ct_option own_options[] = {
 		"transport of backend native: auto, self, shm, tcp, verbs" },
 	{ "budget", 0, CT_OPT_TIME, AT(budget), "60s", 1e6, 8.64e13, NULL, "TIME",
 		"most time of the search; it ends by itself once it knows" },
-	{ "effort", 0, CT_OPT_REAL, AT(effort), "0.04", 0.001, 1, NULL, "X",
+	{ "effort", 0, CT_OPT_REAL, AT(effort), "0.036", 0.001, 1, NULL, "X",
 		"most share of the time of an exhaustive sweep to spend" },
 	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "FILE",
 		"write the rules there (colltune-rules/1)" },

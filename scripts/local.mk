@@ -21,7 +21,7 @@ EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/checks/spdx \
 	scripts/checks/symbols \
 	scripts/demo scripts/setup scripts/test \
-	scripts/bench-perftest scripts/bench-perftest.py \
+	scripts/bench-perftest scripts/bench-perftest.py scripts/bench-tune \
 	scripts/count-instructions scripts/count-instructions.py \
 	scripts/bench-ucx scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh
 
@@ -33,3 +33,9 @@ bench-peers: all
 # Where accept runs.
 EXTRA_DIST += scripts/mpirun-accept scripts/slurm/accept.sbatch scripts/slurm/health-check \
 	scripts/kubernetes/Containerfile scripts/kubernetes/mpijob.yaml scripts/reframe/colltune_accept.py
+
+# What a search is worth beside an exhaustive sweep; minutes, not a test.
+.PHONY: bench-tune
+bench-tune: all
+	COLLTUNE='$(abs_builddir)/colltune' COLLTUNE_MODULE_DIR='$(abs_builddir)/.libs' \
+		$(srcdir)/scripts/bench-tune

@@ -22,7 +22,6 @@ struct run {
 	struct ct_search *out;
 	uint64_t *ns;
 	ct_status *status;
-	uint32_t *known;      /* per family: its best cell so far */
 	uint32_t nfamilies;
 	uint64_t allowed_ns;  /* share of the effort, at most the budget */
 	double beside_ns;     /* preparing, meeting and telling: so far, beside the samples themselves */
@@ -66,20 +65,31 @@ static void summarize(struct ct_cell_times *t)
 	t->median += t->median == 0;
 }
 
+/* Beyond the room the oldest make place. */
+static void add_times(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples)
+{
+	for (uint32_t k = 0; k < samples; k++) {
+		if (t->n == CT_SEARCH_MOST_SAMPLES)
+			memmove(t->ns, t->ns + 1, --t->n * sizeof(*t->ns));
+		t->ns[t->n++] = ns[k];
+	}
+	if (t->n > 0)
+		summarize(t);
+}
+
+static void add_samples(struct ct_cell_times *to, const struct ct_cell_times *from)
+{
+	add_times(to, from->ns, from->n);
+}
+
 static void keep(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples, ct_status status)
 {
 	if (status != CT_OK) {
 		t->state = status == CT_CORRUPT ? CT_CELL_WRONG : CT_CELL_ILLEGAL;
 		return;
 	}
-	for (uint32_t k = 0; k < samples; k++) {
-		/* beyond the room the oldest make place */
-		if (t->n == CT_SEARCH_MOST_SAMPLES)
-			memmove(t->ns, t->ns + 1, --t->n * sizeof(*t->ns));
-		t->ns[t->n++] = ns[k];
-	}
 	t->state = CT_CELL_ALIVE;
-	summarize(t);
+	add_times(t, ns, samples);
 }
 
 /* About how long one call of CELL takes at size I: from what was measured at the nearest smaller size,
@@ -259,6 +269,43 @@ static void halve(struct run *run, size_t i, struct list *list)
 		ct_times(run->out, i, 0)->state = CT_CELL_ALIVE;
 }
 
+/* Is what is left in the race within a few percent of BEST? Long calls are not spent on such differences. */
+static bool all_near(const struct run *run, size_t i, const struct list *list,
+	const struct ct_cell_times *best)
+{
+	for (uint32_t k = 0; k < list->n; k++)
+		if (list->cell[k] != 0 && (double)ct_times(run->out, i, list->cell[k])->median >
+			not_worse * not_worse * (double)best->median)
+			return false;
+	return true;
+}
+
+/* The fastest is alone, or the default will do, and either is known; or there is no more to gain. */
+static bool decided(const struct run *run, size_t i, const struct list *list,
+	const struct ct_cell_times *best, uint32_t rung)
+{
+	if (run->out->resolved[i] && (list->n <= 1 || (rung > 0 && ct_times(run->out, i, 0)->good)))
+		return true;
+	return rung > 0 && estimate(run, i, 0) > long_ns && all_near(run, i, list, best);
+}
+
+/* The least samples that a cell of LIST has at size I; BEHIND: those with fewer than ENOUGH. */
+static uint32_t least_samples(const struct run *run, size_t i, const struct list *list, uint32_t enough,
+	struct list *behind)
+{
+	uint32_t have = enough;
+
+	for (uint32_t k = 0; k < list->n; k++) {
+		uint32_t n = ct_times(run->out, i, list->cell[k])->n;
+
+		if (n < enough)
+			put(behind, list->cell[k]);
+		if (n < have)
+			have = n;
+	}
+	return have;
+}
+
 /* Brings the cells of LIST up to RUNGS samples, fewer at each rung; CAP ns may be spent, the first few
  * samples apart. */
 static ct_status race(struct run *run, size_t i, struct list *list, double cap)
@@ -267,26 +314,21 @@ static ct_status race(struct run *run, size_t i, struct list *list, double cap)
 	ct_status status = CT_OK;
 
 	for (uint32_t rung = 0; rung < RUNGS && list->n > 0; rung++) {
-		uint32_t have = UINT32_MAX, more;
+		struct list behind = { .n = 0 };
+		uint32_t have = least_samples(run, i, list, rungs[rung], &behind);
 		const struct ct_cell_times *best;
 
-		for (uint32_t k = 0; k < list->n; k++)
-			if (ct_times(run->out, i, list->cell[k])->n < have)
-				have = ct_times(run->out, i, list->cell[k])->n;
-		if (have >= rungs[rung])
+		if (behind.n == 0)
 			continue;
-		more = rungs[rung] - have;
-		if (have > 0 && (double)run->out->spent_ns + cost(run, i, list, more) > end)
+		if (have > 0 && (double)run->out->spent_ns + cost(run, i, &behind, rungs[rung] - have) > end)
 			break;
-		status = take(run, i, list, more, false);
+		status = take(run, i, &behind, rungs[rung] - have, false);
 		if (status != CT_OK)
 			return status;
 		halve(run, i, list);
 		best = fastest(run, i, list);
 		judge(run, i);
-		/* the fastest is alone, or the default will do: either is known */
-		if (best == NULL || (run->out->resolved[i] &&
-			(list->n <= 1 || (rung > 0 && ct_times(run->out, i, 0)->good))))
+		if (best == NULL || decided(run, i, list, best, rung))
 			break;
 	}
 	judge(run, i);
@@ -367,23 +409,54 @@ static bool same(const struct run *run, uint32_t cell, size_t i)
 	return run->in->same != NULL && run->in->same(run->in->arg, cell, i);
 }
 
+/* The best cell of FAMILY at the nearest size that knows one, the smaller ones first; else its first. */
+static uint32_t known_at(const struct run *run, size_t i, uint32_t family)
+{
+	const struct ct_search *s = run->out;
+	uint32_t first = 0, found = 0;
+
+	for (size_t step = 0; step < s->nsizes && found == 0; step++) {
+		size_t j = step <= i ? i - step : step;
+		uint64_t least = UINT64_MAX;
+
+		for (uint32_t c = (uint32_t)s->ncells; c-- > 1;) {
+			const struct ct_cell_times *t = ct_times(s, j, c);
+
+			if (run->in->cells[c].family != family)
+				continue;
+			first = c;
+			if (t->n > 0 && usable(t) && t->median < least) {
+				least = t->median;
+				found = c;
+			}
+		}
+	}
+	return found != 0 ? found : first;
+}
+
+/* The default and the best known cell of each family. */
+static void put_known(const struct run *run, size_t i, struct list *list)
+{
+	put(list, 0);
+	for (uint32_t f = 1; f < run->nfamilies; f++)
+		if (!same(run, known_at(run, i, f), i))
+			put(list, known_at(run, i, f));
+}
+
 /* The best known cell of each family: all of them where a first look costs little, which is when the
  * ranking is known least; else those that are not hopeless, in the order of what is expected, as far as
  * a first look at them fits CAP; the default and the most hopeful one in any case. */
 static void choose(struct run *run, size_t i, double cap, struct list *list)
 {
 	double least = least_predicted(run, i), ratio[CT_SEARCH_MOST_CELLS];
-	struct list all = { .n = 0 };
+	struct list all = { .n = 0 }, tried = { .n = 0 };
 
 	list->n = 0;
-	put(list, 0);
-	for (uint32_t f = 1; f < run->nfamilies; f++)
-		if (!same(run, run->known[f], i))
-			put(list, run->known[f]);
+	put_known(run, i, list);
 	if (cost(run, i, list, FIRST) <= cap / 2)
 		return;
 	for (uint32_t f = 1; f < run->nfamilies; f++) {
-		uint32_t cell = run->known[f];
+		uint32_t cell = known_at(run, i, f);
 		double ahead;
 		uint32_t k;
 
@@ -401,7 +474,9 @@ static void choose(struct run *run, size_t i, double cap, struct list *list)
 	put(list, 0);
 	for (uint32_t k = 0; k < all.n; k++) {
 		put(list, all.cell[k]);
-		if (k > 0 && cost(run, i, list, FIRST) > cap) {
+		put(&tried, all.cell[k]);
+		/* the default is tried whatever it costs, and may be better than it looks from below */
+		if (k > 0 && cost(run, i, &tried, FIRST) > cap) {
 			list->n--;
 			break;
 		}
@@ -448,19 +523,6 @@ static void put_neighbours(const struct run *run, size_t i, uint32_t cell, struc
 	}
 }
 
-/* Remembers of each family which of its cells was the best at size I. */
-static void learn(struct run *run, size_t i)
-{
-	for (uint32_t c = 1; c < run->in->ncells; c++) {
-		uint32_t f = run->in->cells[c].family;
-		const struct ct_cell_times *t = ct_times(run->out, i, c);
-		const struct ct_cell_times *old = ct_times(run->out, i, run->known[f]);
-
-		if (t->n > 0 && usable(t) && (old->n == 0 || !usable(old) || t->median < old->median))
-			run->known[f] = c;
-	}
-}
-
 /* Families near the fastest at size I try the neighbours of their best cell, as long as that helps. */
 static ct_status climb(struct run *run, size_t i, double cap)
 {
@@ -472,10 +534,10 @@ static ct_status climb(struct run *run, size_t i, double cap)
 		ct_status status;
 
 		for (uint32_t f = 1; f < run->nfamilies; f++) {
-			const struct ct_cell_times *t = ct_times(run->out, i, run->known[f]);
+			const struct ct_cell_times *t = ct_times(run->out, i, known_at(run, i, f));
 
 			if (t->n > 0 && usable(t) && (double)t->median <= worth_knobs * best)
-				put_neighbours(run, i, run->known[f], &list);
+				put_neighbours(run, i, known_at(run, i, f), &list);
 		}
 		if (list.n == 0 || (double)run->out->spent_ns + cost(run, i, &list, FIRST) > end)
 			break;
@@ -484,7 +546,6 @@ static ct_status climb(struct run *run, size_t i, double cap)
 		status = race(run, i, &list, end - (double)run->out->spent_ns);
 		if (status != CT_OK)
 			return status;
-		learn(run, i);
 	}
 	return CT_OK;
 }
@@ -514,7 +575,7 @@ static ct_status probe(struct run *run)
 	const struct ct_search_in *in = run->in;
 	struct list own = { .cell = { 0 }, .n = 1 };
 	size_t last = in->nsizes - 1, large = run->nat > 1 ? run->at[run->nat - 2] : last;
-	double low, high, sum = 0, effort = in->effort > 0 ? in->effort : 0.04;
+	double low, high, sum = 0, effort = in->effort > 0 ? in->effort : 0.036;
 	ct_status status = take(run, 0, &own, 1, false);
 
 	if (status == CT_OK && large > 0)
@@ -562,7 +623,7 @@ static double mean_at(const struct run *run, size_t i)
 /* The sweep's time as it is known by now, and with it what may be spent. */
 static void allow(struct run *run)
 {
-	double effort = run->in->effort > 0 ? run->in->effort : 0.04, sum = 0;
+	double effort = run->in->effort > 0 ? run->in->effort : 0.036, sum = 0;
 
 	for (size_t i = 0; i < run->in->nsizes; i++)
 		sum += mean_at(run, i) * CALLS * (double)run->in->ncells;
@@ -608,7 +669,9 @@ static ct_status bisect(struct run *run, size_t i, size_t j)
 			run->out->short_of_budget = true;
 			return CT_OK;
 		}
-		put(&list, 0);
+		put_known(run, middle, &list);
+		if (cost(run, middle, &list, rungs[1]) > left(run) * small_part)
+			list.n = 1;
 		put_good(run, i, 2, &list);
 		put_good(run, j, 2, &list);
 		status = race(run, middle, &list, left(run) * 0.35);
@@ -639,10 +702,7 @@ static size_t cheap_gap(const struct run *run, struct list *list)
 			;
 		if (!s->measured[i] || !s->measured[j] || j - i <= (widest > 1 ? widest : 1))
 			continue;
-		put(&all, 0);
-		for (uint32_t f = 1; f < run->nfamilies; f++)
-			if (!same(run, run->known[f], i + (j - i) / 2))
-				put(&all, run->known[f]);
+		put_known(run, i + (j - i) / 2, &all);
 		if (cost(run, i + (j - i) / 2, &all, rungs[1]) > left(run) * small_part)
 			continue;
 		*list = all;
@@ -664,10 +724,8 @@ static ct_status fill(struct run *run)
 		if (i == SIZE_MAX)
 			break;
 		status = race(run, i, &list, left(run) * 2 * small_part);
-		if (status == CT_OK && run->out->measured[i]) {
-			learn(run, i);
+		if (status == CT_OK && run->out->measured[i])
 			status = climb(run, i, left(run) * small_part);
-		}
 		if (status != CT_OK || !run->out->measured[i])
 			return status;
 	}
@@ -694,8 +752,7 @@ static ct_status anchors(struct run *run)
 			return status;
 		if (!run->out->measured[i])
 			continue;
-		learn(run, i);
-		status = climb(run, i, cap / 2);
+		status = climb(run, i, k + 1 == run->nat ? left(run) * 0.6 : cap / 2);
 		if (status != CT_OK)
 			return status;
 		/* what is below costs less than what comes */
@@ -714,6 +771,12 @@ static ct_status anchors(struct run *run)
 }
 
 /* ---- check of what was chosen --------------------------------------------------------------- */
+
+/* May SAMPLES of LIST be taken for a check, when little is left? */
+static bool affordable(const struct run *run, size_t i, const struct list *list, uint32_t samples)
+{
+	return cost(run, i, list, samples) <= fmax(left(run), (double)run->allowed_ns / 50);
+}
 
 /* Where STRETCH is to be checked: the measured size at which the default seems to lose most, of those
  * that can be afforded. */
@@ -748,7 +811,7 @@ static ct_status refresh(struct run *run, size_t i, uint32_t cell)
 
 	own->n = new->n = 0;
 	while (status == CT_OK && new->n < CHECK_MOST && usable(new) && usable(own)) {
-		uint32_t more = new->n == 0 ? CHECK : CHECK / 2;
+		uint32_t more = new->n == 0 && affordable(run, i, &list, CHECK) ? CHECK : CHECK / 2;
 		struct ct_ratio r;
 
 		if (new->n > 0 && cost(run, i, &list, more) > left(run))
@@ -761,14 +824,32 @@ static ct_status refresh(struct run *run, size_t i, uint32_t cell)
 	return status;
 }
 
-/* Without a gain that is sure on fresh samples, or likely and sure before, the default stays. */
+/* Is a rule worth it? A gain that is sure on fresh samples, or on them and those before together; or,
+ * where there was no time for fresh ones, one that is likely: such a size is counted as not resolved. */
+static bool worth(const struct ct_cell_times *own, const struct ct_cell_times *new,
+	const struct ct_cell_times *fresh_own, const struct ct_cell_times *fresh_new, bool fresh)
+{
+	struct ct_cell_times all[2] = { *fresh_own, *fresh_new };
+	double ratio = (double)own->median / (double)new->median;
+
+	if (!fresh)
+		return slower(own, new) || ratio > not_worse;
+	if (ratio_of(fresh_own, fresh_new).low > 1)
+		return true;
+	add_samples(&all[0], own);
+	add_samples(&all[1], new);
+	return (double)all[0].median > not_worse * (double)all[1].median && slower(&all[0], &all[1]);
+}
+
+/* Without a gain the default stays. */
 static ct_status check(struct run *run, struct ct_stretch *stretch)
 {
 	size_t i = check_at(run, stretch);
 	struct ct_cell_times *own = ct_times(run->out, i, 0);
 	struct ct_cell_times *new = ct_times(run->out, i, stretch->cell);
 	const struct ct_cell_times before[2] = { *own, *new };
-	bool fresh = run->out->spent_ns < run->in->budget_ns;
+	const struct list list = { .cell = { 0, stretch->cell }, .n = 2 };
+	bool fresh = run->out->spent_ns < run->in->budget_ns && affordable(run, i, &list, CHECK / 2);
 	ct_status status = fresh ? refresh(run, i, stretch->cell) : CT_OK;
 	struct ct_ratio r = ratio_of(own, new);
 	struct pair pair = pair_of(own, new);
@@ -782,7 +863,7 @@ static ct_status check(struct run *run, struct ct_stretch *stretch)
 	stretch->samples = fresh ? new->n : 0;
 	stretch->checked_at = i;
 	run->out->resolved[i] = r.low > 1 || r.high <= not_worse;
-	if (!usable(new) || !(r.low > 1 || (r.ratio > not_worse && slower(&before[0], &before[1]))))
+	if (!usable(new) || !worth(&before[0], &before[1], own, new, fresh))
 		stretch->cell = 0;
 	if (own->n == 0)
 		*own = before[0];
@@ -844,11 +925,8 @@ static ct_status begin(struct run *run)
 	for (size_t c = 0; c < in->ncells; c++)
 		if (in->cells[c].family >= run->nfamilies)
 			run->nfamilies = in->cells[c].family + 1;
-	run->known = ct_alloc(run->nfamilies, sizeof(*run->known));
-	if (s->times == NULL || run->ns == NULL || run->status == NULL || run->known == NULL)
+	if (s->times == NULL || run->ns == NULL || run->status == NULL)
 		return CT_NOMEM;
-	for (size_t c = in->ncells; c-- > 0;)
-		run->known[in->cells[c].family] = (uint32_t)c;
 	choose_anchors(run);
 	return CT_OK;
 }
@@ -871,7 +949,6 @@ ct_status ct_search_run(const struct ct_search_in *in, struct ct_search *out)
 		ct_search_cover(out);
 		status = check_all(&run);
 	}
-	ct_free(run.known);
 	ct_free(run.status);
 	ct_free(run.ns);
 	return status;
