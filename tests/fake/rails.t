@@ -4,7 +4,7 @@
 # use, lost rails, events, errors that come late, bad input.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fake/fake.sh"
-plan 62
+plan 65
 
 bench=(--net verbs -n 3 --budget 30ms --timeout 60s)
 rails=(--ib-dev "fakeib0,fakeib1:1")
