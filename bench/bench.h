@@ -41,6 +41,7 @@ extern const struct ct_option *const ct_tune_options[];
 extern const struct ct_option *const ct_export_options[];
 extern const struct ct_option *const ct_roce_options[];
 extern const struct ct_option *const ct_nccl_options[];
+extern const struct ct_option *const ct_report_options[];
 
 int ct_bench_main(int argc, char **argv);
 int ct_perftest_main(int argc, char **argv);
@@ -53,5 +54,6 @@ int ct_tune_main(int argc, char **argv);
 int ct_export_main(int argc, char **argv);
 int ct_roce_main(int argc, char **argv);
 int ct_nccl_main(int argc, char **argv);
+int ct_report_main(int argc, char **argv);
 
 #endif

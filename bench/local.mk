@@ -23,6 +23,15 @@ colltune_SOURCES += bench/ladder.h bench/ladder.c bench/ladder_show.c bench/osu.
 # The machine files of all hosts.
 colltune_SOURCES += bench/machines.h bench/machines.c
 colltune_SOURCES += bench/rails.h bench/rails.c
+# Results as a page; style, script and chart library are put into the program: touch report_assets.c after a
+# change of page.css or page.js, make does not see that it takes them in.
+colltune_SOURCES += bench/report.h bench/report.c bench/report_read.c bench/report_series.c \
+	bench/report_html.h bench/report_html.c bench/report_tables.c bench/report_text.c
+noinst_LTLIBRARIES += libassets.la
+libassets_la_SOURCES = bench/report_assets.h bench/report_assets.c
+libassets_la_CPPFLAGS = $(AM_CPPFLAGS) -DCT_PAGE_DIR='"$(abs_srcdir)/bench/report"' \
+	-DCT_CHART_JS='"$(CHART_JS)"'
+EXTRA_DIST += bench/report/none.js bench/report/page.css bench/report/page.js
 # RoCE: values, and the configurations that set them.
 colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c bench/roce_facts.c bench/roce_hosts.c \
 	bench/roce_check.c bench/roce_watch.c bench/watch.h bench/watch_show.c bench/congest.h \

@@ -20,6 +20,8 @@ static const struct ct_command commands[] = {
 		ct_roce_options },
 	{ "nccl", "NCCL in a job: choices, times, slow collectives, the rank that is waited for",
 		ct_nccl_main, ct_nccl_options },
+	{ "report", "results as one page, and as JUnit, CSV, Markdown, Prometheus", ct_report_main,
+		ct_report_options },
 	{ NULL, NULL, NULL, NULL },
 };
 

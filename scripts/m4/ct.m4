@@ -171,3 +171,21 @@ AS_IF([test -r "$1/include/nccl.h" && test -r "$1/include/cuda.h" &&
 		[x86_64,22809,*], [ct_nccl_why="no: $2/libnccl.so.2 has no symbol table"],
 		[x86_64,*], [ct_nccl_why="no: $2/libnccl.so.2 is version $ct_version, not 22809"],
 		[ct_nccl_why="no: the stand-in for CUDA is for x86_64"])])])
+
+# CT_WITH_CHARTS
+# --with-charts: the chart library of `colltune report`, put into the program; its licence (MIT) goes with it.
+AC_DEFUN([CT_WITH_CHARTS], [
+AC_ARG_WITH([charts],
+	[AS_HELP_STRING([--with-charts=auto|no|FILE],
+		[Chart.js 3 for the pages of colltune report, chart.min.js [auto]])],
+	[], [with_charts=auto])
+CHART_JS=`cd "$srcdir" && pwd`/bench/report/none.js
+ct_charts_why="no: --without-charts, reports have tables only"
+AS_CASE([$with_charts], [no], [], [auto|yes], [
+	ct_charts_why="no: no chart.min.js (Debian: libjs-chart.js), reports have tables only"
+	for ct_file in /usr/share/javascript/chart.js/chart.min.js /usr/share/nodejs/chart.js/dist/chart.min.js; do
+		AS_IF([test -r "$ct_file"], [CHART_JS=$ct_file ct_charts_why="yes, $ct_file"; break])
+	done],
+	[AS_IF([test -r "$with_charts"], [CHART_JS=$with_charts ct_charts_why="yes, $with_charts"],
+		[AC_MSG_ERROR([charts: cannot read $with_charts])])])
+AC_SUBST([CHART_JS])])

@@ -20,7 +20,7 @@ of_page() {
 		}' "$page"
 }
 
-for command in topo bench perftest accept list view compare tune export roce nccl; do
+for command in topo bench perftest accept list view compare tune export roce nccl report; do
 	is "$command: every option, and no other" "$(of_page "$command" | sort)" \
 		"$(of_help "$command" | sort)"
 done

@@ -15,6 +15,7 @@ shell_tests += \
 	tests/cli/bench_compare.t \
 	tests/cli/ladder.t \
 	tests/cli/list_rows.t \
+	tests/cli/report.t tests/cli/report_browser.t \
 	tests/cli/manual.t \
 	tests/cli/nccl_job.t \
 	tests/cli/topo_tree.t \
@@ -27,10 +28,10 @@ mpirun_tests += \
 	tests/mpirun/hang_deadline.t \
 	tests/mpirun/hang_signal.t \
 	tests/mpirun/ladder.t
-EXTRA_DIST += tests/mpirun/ranks.sh \
+EXTRA_DIST += tests/cli/browser.py tests/mpirun/ranks.sh \
 	tests/golden/allreduce-0.jsonl tests/golden/allreduce-1.jsonl \
 	tests/golden/help.txt tests/golden/help-accept.txt tests/golden/help-bench.txt \
 	tests/golden/help-compare.txt tests/golden/help-export.txt tests/golden/help-tune.txt \
-	tests/golden/help-list.txt tests/golden/help-perftest.txt tests/golden/help-topo.txt \
+	tests/golden/help-list.txt tests/golden/help-perftest.txt tests/golden/help-report.txt tests/golden/help-topo.txt \
 	tests/golden/help-nccl.txt tests/golden/help-view.txt \
 	tests/golden/replay.csv tests/golden/replay.txt
