@@ -121,11 +121,14 @@ struct ct_job_attr {
 	/* Polled between samples; non-zero ends the measurement with CT_INTERRUPTED. NULL = never. */
 	int (*interrupted)(void *arg);
 	void *arg;
+	/* Since version 2: absolute folder of the modules mpi and verbs; NULL = without them. The module
+	 * mpi serves a process in which MPI is initialised with the same ranks. */
+	const char *module_dir;
 };
 
 static inline struct ct_job_attr ct_job_attr_init(const struct ct_boot *boot)
 {
-	struct ct_job_attr attr = { sizeof(attr), boot, "auto", 0, NULL, NULL, NULL };
+	struct ct_job_attr attr = { sizeof(attr), boot, "auto", 0, NULL, NULL, NULL, NULL };
 	return attr;
 }
 
@@ -177,6 +180,56 @@ CT_API ct_status ct_report_point(const ct_report *report, size_t i, struct ct_po
 /* Frees REPORT; NULL is accepted. */
 CT_API void ct_report_free(ct_report *report);
 
+/* ---- a bounded search at the start of a job --------------------------------------------------- */
+
+typedef struct ct_advice ct_advice;
+
+struct ct_tune_plan {
+	size_t size;                   /* set by ct_tune_plan_init() */
+	const char *backends;          /* "native", "native,mpi"; one that cannot run is left out */
+	uint64_t budget_ns;            /* most time for all of it; it ends before when all is known */
+	uint64_t min_bytes, max_bytes; /* first and last size; 0 = 8 and 16 MiB */
+	uint64_t seed;
+	uint32_t colls; /* bit i = ct_coll i; 0 = all but barrier and the point-to-point patterns */
+	int32_t type;   /* ct_type of what is measured; the rules are for any type */
+};
+
+/* A plan of BUDGET_NS with defaults: native, all sizes. */
+CT_API struct ct_tune_plan ct_tune_plan_init(uint64_t budget_ns);
+
+/*
+ * Searches for what is faster than the default on these ranks now (collective). *ADVICE is the same on
+ * every rank, and freed with ct_advice_free(); it holds no rule where defaults are best. Of several
+ * backends each size has the rules of one: of the first, unless another is surely faster. The budget
+ * bounds the search; opening and closing connections comes on top. An error costs nothing: go on
+ * without. Errors: CT_INVALID (plan, or a budget too small for one sample), CT_UNSUPPORTED, CT_NOMEM,
+ * CT_PEER, CT_TIMEOUT, CT_INTERRUPTED.
+ */
+CT_API ct_status ct_tune(ct_job *job, const struct ct_tune_plan *plan, ct_advice **advice);
+
+/* The same from a rules file. Any rank for itself. Errors: CT_IO, CT_INVALID (file, JSON pointer), CT_NOMEM. */
+CT_API ct_status ct_advice_load(const char *path, ct_advice **advice);
+
+/* Number of rules in ADVICE; 0 for NULL. */
+CT_API size_t ct_advice_count(const ct_advice *advice);
+
+/* ADVICE as a rules file's text (colltune-rules/1), the same on every rank; lives as long as ADVICE. */
+CT_API const char *ct_advice_text(const ct_advice *advice);
+
+/*
+ * Writes ADVICE to PATH (0644, by temporary name and rename) for who starts next: FORMAT is "rules"
+ * (COLLTUNE_RULES, ct_comm_attr), or of those rules that are for it "nccl" (the tuner plugin), "nccl-csv",
+ * "nccl-conf", "openmpi" (coll_tuned_dynamic_rules_filename), "openmpi-json", "openmpi-params", "ucc",
+ * "ucx", "env". By one rank of a host, before the library in question is initialised. *USE, unless NULL,
+ * tells in one constant line how the file is put into effect. Errors: CT_INVALID (unknown format; no rule
+ * for it: then nothing is written and its defaults stay), CT_IO, CT_NOMEM.
+ */
+CT_API ct_status ct_advice_export(const ct_advice *advice, const char *format, const char *path,
+	const char **use);
+
+/* NULL is accepted. */
+CT_API void ct_advice_free(ct_advice *advice);
+
 /* ---- collectives that choose by what was measured ------------------------------------------- */
 
 typedef struct ct_comm ct_comm;
@@ -200,11 +253,12 @@ struct ct_comm_attr {
 	void *arg;
 	int32_t deterministic; /* 1 = reductions in rank order: ((x0 op x1) op x2) …, see ct_start() */
 	int32_t strict;        /* 1 = a rules file that cannot be used makes ct_comm_open() fail */
+	const ct_advice *advice; /* rules as ct_tune() found them, in place of a file; NULL = none */
 };
 
 static inline struct ct_comm_attr ct_comm_attr_init(const struct ct_boot *boot)
 {
-	struct ct_comm_attr attr = { sizeof(attr), boot, NULL, "auto", NULL, NULL, 0, NULL, NULL, 0, 0 };
+	struct ct_comm_attr attr = { sizeof(attr), boot, NULL, "auto", NULL, NULL, 0, NULL, NULL, 0, 0, NULL };
 	return attr;
 }
 

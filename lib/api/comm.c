@@ -6,7 +6,7 @@
 
 #include "comm.h"
 
-_Static_assert(offsetof(struct ct_comm_attr, strict) + sizeof(int32_t) ==
+_Static_assert(offsetof(struct ct_comm_attr, advice) + sizeof(void *) ==
 	sizeof(struct ct_comm_attr), "no tail padding");
 _Static_assert(offsetof(struct ct_call, peer) + sizeof(uint32_t) == sizeof(struct ct_call),
 	"no tail padding");

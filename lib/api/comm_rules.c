@@ -98,9 +98,15 @@ static void read_mine(struct ct_comm *c, struct told *mine)
 {
 	ct_status status;
 
-	if (c->attr.rules == NULL)
+	if (c->attr.rules == NULL && c->attr.advice == NULL)
 		return;
-	status = ct_rules_load(c->attr.rules, &c->rules);
+	if (c->attr.rules != NULL && c->attr.advice != NULL)
+		status = ct_fail(CT_INVALID, "rules and advice are both given");
+	else if (c->attr.rules != NULL)
+		status = ct_rules_load(c->attr.rules, &c->rules);
+	else
+		status = ct_rules_parse(ct_advice_text(c->attr.advice),
+			strlen(ct_advice_text(c->attr.advice)), "advice", &c->rules);
 	if (status == CT_OK)
 		snprintf(mine->hash, sizeof(mine->hash), "%s", ct_rules_hash(c->rules));
 	if (status == CT_OK)

@@ -5,7 +5,7 @@
 
 #include "api.h"
 
-_Static_assert(offsetof(struct ct_job_attr, arg) + sizeof(void *) == sizeof(struct ct_job_attr),
+_Static_assert(offsetof(struct ct_job_attr, module_dir) + sizeof(char *) == sizeof(struct ct_job_attr),
 	"no tail padding");
 _Static_assert(offsetof(struct ct_plan, in_place) + sizeof(int32_t) == sizeof(struct ct_plan),
 	"no tail padding");
@@ -37,7 +37,8 @@ static ct_status take_attr(const struct ct_job_attr *attr, struct ct_job_attr *m
 	if (attr == NULL)
 		return CT_OK;
 	/* what the first version had */
-	status = ct_take_struct(mine, sizeof(*mine), attr, sizeof(*mine), "struct ct_job_attr");
+	status = ct_take_struct(mine, sizeof(*mine), attr, offsetof(struct ct_job_attr, module_dir),
+		"struct ct_job_attr");
 	if (status == CT_OK && mine->boot != NULL)
 		status = ct_boot_check(mine->boot);
 	return status;
@@ -58,6 +59,28 @@ static ct_status fill_job(struct ct_job *job)
 		snprintf(job->net, sizeof(job->net), "%s", net);
 	job->attr.net = job->net;
 	return status;
+}
+
+/* Keeps the modules that every rank can open: a job without them is a job all the same. */
+static ct_status open_modules(struct ct_job *job)
+{
+	static const char *const names[CT_JOB_MODULES] = { "mpi", "verbs" };
+	const struct ct_boot *boot = job->attr.boot;
+	size_t n = 0;
+
+	for (size_t i = 0; i < CT_JOB_MODULES; i++) {
+		const struct ct_module *module = NULL;
+		ct_status status = job->attr.module_dir == NULL ? CT_NOTFOUND :
+			ct_module_open(job->attr.module_dir, names[i], &module);
+
+		status = ct_boot_agree(boot, status);
+		if (status == CT_OK)
+			job->modules[n++] = module;
+		else if (status == CT_PEER || status == CT_TIMEOUT || status == CT_NOMEM)
+			return status;
+	}
+	job->world.modules = job->modules;
+	return CT_OK;
 }
 
 ct_status ct_job_open(const struct ct_job_attr *attr, ct_job **job)
@@ -83,7 +106,11 @@ ct_status ct_job_open(const struct ct_job_attr *attr, ct_job **job)
 	status = ct_world_make(mine.boot, &j->world);
 	if (status != CT_OK)
 		goto free_job;
+	status = open_modules(j);
+	if (status != CT_OK)
+		goto free_world;
 	session.world = &j->world;
+	session.modules = j->modules;
 	session.deadline_ns = mine.deadline_ns;
 	session.on_expire = mine.on_expire;
 	session.interrupted = mine.interrupted;

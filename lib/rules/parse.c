@@ -422,24 +422,36 @@ static ct_status read_text(int fd, const char *path, char *text, size_t bytes)
 	return CT_OK;
 }
 
-ct_status ct_rules_load(const char *path, struct ct_rules **rules)
+ct_status ct_rules_read(const char *path, char **text, size_t *bytes)
 {
 	/* O_NONBLOCK: a pipe in the file's place must not hold us. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	size_t bytes = 0;
-	char *text = NULL;
+	char *made = NULL;
 	ct_status status;
 
 	if (fd < 0)
 		return ct_fail(CT_IO, "%s: %s", path,
 			errno == ELOOP ? "is a symbolic link, which is not followed" :
 					 strerror(errno));
-	status = check_open(fd, path, &bytes);
+	status = check_open(fd, path, bytes);
 	if (status == CT_OK) {
-		text = ct_alloc(bytes + 1, 1);
-		status = text != NULL ? read_text(fd, path, text, bytes) : CT_NOMEM;
+		made = ct_alloc(*bytes + 1, 1);
+		status = made != NULL ? read_text(fd, path, made, *bytes) : CT_NOMEM;
 	}
 	close(fd);
+	if (status == CT_OK)
+		*text = made;
+	else
+		ct_free(made);
+	return status;
+}
+
+ct_status ct_rules_load(const char *path, struct ct_rules **rules)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	ct_status status = ct_rules_read(path, &text, &bytes);
+
 	if (status == CT_OK)
 		status = ct_rules_parse(text, bytes, path, rules);
 	ct_free(text);

@@ -55,6 +55,10 @@ struct ct_rules;
  * nearest name), CT_NOMEM. Nothing is half-applied. Any thread. */
 ct_status ct_rules_load(const char *path, struct ct_rules **rules);
 
+/* Only the file's bytes, checked as a file but not read as rules; *TEXT ends in NUL and is freed with
+ * ct_free(). Errors as above, but for syntax and what follows. */
+ct_status ct_rules_read(const char *path, char **text, size_t *bytes);
+
 /* The same from text in memory; NAME stands for the file in messages. */
 ct_status ct_rules_parse(const char *text, size_t bytes, const char *name,
 	struct ct_rules **rules);

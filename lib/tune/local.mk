@@ -14,4 +14,5 @@ core_sources += \
 	lib/tune/suggest.c \
 	lib/tune/tune.h \
 	lib/tune/tuner.c \
+	lib/tune/winners.c \
 	lib/tune/write.c

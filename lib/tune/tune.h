@@ -108,6 +108,11 @@ ct_status ct_tune_judge(struct ct_tuned *tuned, size_t part, struct ct_tune_verd
 json_t *ct_tune_rules(const struct ct_tuned *tuned, const struct ct_world *world, const char *machine,
 	const char *fingerprint);
 
+/* The same for a job that may use all these backends: at each size the rules of one of them only, the
+ * fastest where its interval lies wholly below that of the first backend asked for (winners.c). */
+json_t *ct_tune_winners(const struct ct_tuned *tuned, const struct ct_world *world, const char *machine,
+	const char *fingerprint);
+
 /* Sizes at which it is not known whether the default loses, and all sizes that were measured. */
 void ct_tune_unresolved(const struct ct_tuned *tuned, size_t *unresolved, size_t *measured);
 

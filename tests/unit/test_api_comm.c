@@ -424,10 +424,10 @@ static ct_status absent(struct here *h, const struct job *job)
 	if (h->rank == 1) /* leaves at once; its close waits for nobody that long */
 		return ct_boot_agree(h->boot, CT_OK);
 	WANT(ct_allreduce(h->comm, &data, &sum, 1, CT_INT32, CT_SUM) == CT_TIMEOUT);
-	WANT(strstr(ct_why(), "deadline of 0.2 s passed: rank 0 waits for") != NULL);
+	WANT(strstr(ct_why(), "deadline of 3.0 s passed: rank 0 waits for") != NULL);
 	WANT(strstr(ct_why(), "rank 1") != NULL);
 	WANT(ct_allreduce(h->comm, &data, &sum, 1, CT_INT32, CT_SUM) == CT_PEER);
-	WANT(strstr(ct_why(), "deadline of 0.2 s") != NULL);
+	WANT(strstr(ct_why(), "deadline of 3.0 s") != NULL);
 	WANT(ct_start(h->comm, &call, &request) == CT_PEER);
 	return ct_boot_agree(h->boot, CT_OK);
 }
@@ -457,7 +457,7 @@ static void deadline(void **state)
 	struct job job = job_of("shm", absent);
 
 	(void)state;
-	job.attr.deadline_ns = 200000000;
+	job.attr.deadline_ns = 3000000000; /* of opening, too */
 	run_job(2, &job);
 	job.body = absent_message;
 	run_job(2, &job);
@@ -510,7 +510,7 @@ static void torture(void **state)
 	ct_alloc_fail_nth(0);
 	unlink(rules);
 	assert_true(nth > 50 && nth < 2000);
-	assert_true(refused_n > nth / 2);
+	assert_true(refused_n > nth / 4);
 }
 
 int main(void)

@@ -289,14 +289,14 @@ static void refuses_ranks(void **state)
 	(void)state;
 	start(ranks, 2, "127.0.0.1"); /* another token */
 	ranks[1].place.token[3] = 'x';
-	ranks[0].timeout_ns = SECOND / 2;
+	ranks[0].timeout_ns = 3 * SECOND;
 	run(ranks, 2);
 	says(&ranks[1], CT_INVALID, "its COLLTUNE_JOB_TOKEN is not rank 0's");
 	says(&ranks[0], CT_TIMEOUT, "1 of 2 ranks came");
 	says(&ranks[0], CT_TIMEOUT, "COLLTUNE_JOB_TOKEN");
 	start(ranks, 2, "127.0.0.1"); /* another size */
 	ranks[1].place.nranks = 5;
-	ranks[0].timeout_ns = SECOND / 2;
+	ranks[0].timeout_ns = 3 * SECOND;
 	run(ranks, 2);
 	says(&ranks[1], CT_INVALID, "rank 1 has WORLD_SIZE 5, rank 0 has 2");
 	says(&ranks[0], CT_TIMEOUT, "WORLD_SIZE 5");

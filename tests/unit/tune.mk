@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Tests of tune.
-unit_tests += tests/unit/test_tune_search
+unit_tests += tests/unit/test_tune_search tests/unit/test_tune_winners
 shell_tests += tests/cli/tune.t
 mpirun_tests += tests/mpirun/tune_run.t
