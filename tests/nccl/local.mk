@@ -6,10 +6,11 @@ if !SANITIZE
 check_LTLIBRARIES += fakecuda.la
 check_PROGRAMS += tests/nccl/choices tests/nccl/moves tests/nccl/rings
 shell_tests += tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t tests/nccl/profiler_real.t
+testbed_tests += tests/testbed/nccl.t
 endif
 endif
 EXTRA_DIST += tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t \
-	tests/nccl/profiler_real.t tests/nccl/stand-in
+	tests/nccl/profiler_real.t tests/nccl/stand-in tests/testbed/nccl.t
 
 fakecuda_la_SOURCES = tests/fake/cuda/device.c tests/fake/cuda/door.c tests/fake/cuda/driver.c \
 	tests/fake/cuda/fake.h tests/fake/cuda/fold.c tests/fake/cuda/kernel.c tests/fake/cuda/kernel.h \

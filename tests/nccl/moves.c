@@ -315,7 +315,8 @@ static bool is_possible(const struct world *w, const struct call *call)
 	return call->op != ncclAvg || !call->type->is_float || (w->ranks & (w->ranks - 1)) == 0;
 }
 
-/* The sum of int32 by each operation at each size; unless quick, each type and reduction at the first. */
+/* The sum of int32 by each operation at each size; unless quick, in place too, and each type and reduction
+ * at the first size. */
 static bool all_calls(const struct world *w, char **sizes)
 {
 	bool right = true;
@@ -326,7 +327,7 @@ static bool all_calls(const struct world *w, char **sizes)
 				(ncclRedOp_t)(cell / 2 % OPS), 0, cell % 2 != 0 };
 
 			call.n = strtoull(*size, NULL, 10) / call.type->bytes;
-			if (!is_possible(w, &call) ||
+			if (!is_possible(w, &call) || (w->quick && call.in_place) ||
 				((w->quick || size > sizes) && (call.type != &types[INT32] || call.op != ncclSum)))
 				continue;
 			right = one_call(w, &call) && right;
