@@ -198,6 +198,11 @@ CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstr
 		stream));
 }
 
+CUresult cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t bytes)
+{
+	return cuMemcpyDtoD(to, from, bytes);
+}
+
 CUresult cuMemsetD8(CUdeviceptr to, unsigned char value, size_t n)
 {
 	return result_of(cudaMemset(pointer(to), value, n));
@@ -231,6 +236,37 @@ CUresult cuStreamQuery(CUstream stream)
 CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int flags)
 {
 	return result_of(cudaStreamWaitEvent(stream, event, flags));
+}
+
+/* Graphs are not emulated. */
+CUresult cuStreamBeginCapture(CUstream stream, CUstreamCaptureMode mode)
+{
+	return CUDA_ERROR_NOT_SUPPORTED;
+}
+
+CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph)
+{
+	return CUDA_ERROR_NOT_SUPPORTED;
+}
+
+CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph, unsigned long long flags)
+{
+	return CUDA_ERROR_NOT_SUPPORTED;
+}
+
+CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream)
+{
+	return CUDA_ERROR_NOT_SUPPORTED;
+}
+
+CUresult cuGraphExecDestroy(CUgraphExec exec)
+{
+	return CUDA_SUCCESS;
+}
+
+CUresult cuGraphDestroy(CUgraph graph)
+{
+	return CUDA_SUCCESS;
 }
 
 CUresult cuEventCreate(CUevent *event, unsigned int flags)
