@@ -115,7 +115,27 @@ static void add_findings(json_t *report, const struct ct_findings *findings, con
 /* ---- accept ---------------------------------------------------------------------------------- */
 
 static const char *const verdict_parts[] = { "stages", "bands", "figures", "pairs", "ranks", "rounds",
-	"oversubscribed", "interrupted", "budget_ns", "elapsed_ns", NULL };
+	"oversubscribed", "interrupted", "budget_ns", "elapsed_ns", "differences", "profile", "soak",
+	"congestion", "stage_ns", NULL };
+
+/* Slow parts, as findings. */
+static void add_slow_parts(json_t *report, const json_t *isolation)
+{
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach(json_object_get(isolation, "slow"), i, part) {
+		char seen[400], expected[80];
+
+		snprintf(seen, sizeof(seen), "%.300s", ct_page_text(part, "text", "?"));
+		snprintf(expected, sizeof(expected), "%.2f times the speed of this part",
+			json_number_value(json_object_get(part, "factor")));
+		add_fix(report, json_pack("{s:s, s:s, s:s, s:s, s:s}", "rule", "isolation", "severity",
+			json_is_true(json_object_get(part, "confirmed")) ? "warning" : "advice", "seen", seen,
+			"set", "look at this part first: cable, slot, port counters, then exchange it",
+			"expected", expected), NULL);
+	}
+}
 
 /* verdict.json: all of it that is known here; other parts are left to later versions. */
 static ct_status take_verdict(json_t *report, const json_t *verdict)
@@ -149,33 +169,23 @@ static ct_status take_verdict(json_t *report, const json_t *verdict)
 			(void)json_array_append_new(json_object_get(report, "remarks"),
 				json_string(ct_page_text(fix, "seen", "")));
 	}
-	if (json_object_get(verdict, "isolation") != NULL)
+	if (json_is_object(json_object_get(verdict, "isolation")))
 		(void)json_object_set(report, "isolation", json_object_get(verdict, "isolation"));
+	add_slow_parts(report, json_object_get(verdict, "isolation"));
 	return CT_OK;
 }
 
 /* What accept --pretend concluded: its slow parts are what to fix. */
 static ct_status take_isolation(json_t *report, json_t *isolation)
 {
-	json_t *slow = json_object_get(isolation, "slow"), *part;
+	json_t *slow = json_object_get(isolation, "slow");
 	bool pretended = json_is_true(json_object_get(isolation, "pretended"));
 	char reason[160];
-	size_t i;
 
 	(void)json_object_set(report, "isolation", isolation);
 	if (pretended)
 		label(report, "pretended");
-	json_array_foreach(slow, i, part) {
-		char seen[400], expected[80];
-
-		snprintf(seen, sizeof(seen), "%.300s", ct_page_text(part, "text", "?"));
-		snprintf(expected, sizeof(expected), "%.2f times the speed of this part",
-			json_number_value(json_object_get(part, "factor")));
-		add_fix(report, json_pack("{s:s, s:s, s:s, s:s, s:s}", "rule", "isolation", "severity",
-			json_is_true(json_object_get(part, "confirmed")) ? "warning" : "advice", "seen", seen,
-			"set", "look at this part first: cable, slot, port counters, then exchange it",
-			"expected", expected), NULL);
-	}
+	add_slow_parts(report, isolation);
 	if (json_object_get(report, "verdict") != NULL)
 		return CT_OK;
 	snprintf(reason, sizeof(reason), "%zu slow parts", json_array_size(slow));
@@ -372,6 +382,19 @@ static ct_status read_file(struct ct_page *report, const char *path)
 	return status;
 }
 
+/* A run with a planted fault is about the fault. */
+static void label_fault(json_t *report)
+{
+	const json_t *options = json_object_get(json_object_get(report, "environment"), "options");
+	const char *fault = ct_page_text(options, "net-fault", "");
+	char text[256];
+
+	if (fault[0] == '\0')
+		return;
+	snprintf(text, sizeof(text), "FAULT INJECTED: %.200s", fault);
+	label(report, text);
+}
+
 /* What was measured without a judge: the worst of its points. */
 static void judge_points(json_t *report)
 {
@@ -420,6 +443,7 @@ ct_status ct_page_read(const char *path, struct ct_page *report)
 			path);
 	if (status == CT_OK) {
 		judge_points(made.json);
+		label_fault(made.json);
 		status = order_fixes(made.json);
 	}
 	if (status == CT_OK)

@@ -290,6 +290,55 @@ static void bands(struct ct_buf *out, const json_t *report)
 	end_table(out);
 }
 
+static void value_cell(struct ct_buf *out, const json_t *value);
+
+/* LIST of objects as a table, the members of the first one as heads; members that hold others are left
+ * out. CAPTION is ours. */
+static void flat(struct ct_buf *out, const char *caption, const json_t *list)
+{
+	json_t *first = json_array_get(list, 0), *row, *value;
+	const char *key;
+	size_t i;
+
+	if (!json_is_object(first))
+		return;
+	ct_buf_add(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"%s\"><table>"
+		"<caption>%s</caption><thead><tr>", caption, caption);
+	json_object_foreach(first, key, value) {
+		if (json_is_object(value) || json_is_array(value))
+			continue;
+		ct_buf_add(out, "<th scope=\"col\">");
+		ct_html_text(out, key);
+		ct_buf_add(out, "</th>");
+	}
+	ct_buf_add(out, "</tr></thead>\n<tbody>\n");
+	json_array_foreach(list, i, row) {
+		ct_buf_add(out, "<tr>");
+		json_object_foreach(first, key, value) {
+			if (!json_is_object(value) && !json_is_array(value))
+				value_cell(out, json_object_get(row, key));
+		}
+		ct_buf_add(out, "</tr>\n");
+	}
+	end_table(out);
+}
+
+/* What later stages of accept add. */
+static void more(struct ct_buf *out, const json_t *report)
+{
+	const json_t *profile = json_object_get(report, "profile");
+	const char *congestion = ct_page_text(report, "congestion", "");
+
+	if (congestion[0] != '\0') {
+		ct_buf_add(out, "<p>");
+		ct_html_text(out, congestion);
+		ct_buf_add(out, "</p>\n");
+	}
+	flat(out, "what is not alike on all hosts", json_object_get(report, "differences"));
+	flat(out, "figures of the profile", json_object_get(profile, "figures"));
+	flat(out, "waivers", json_object_get(profile, "waivers"));
+}
+
 void ct_html_figures(struct ct_buf *out, const json_t *report)
 {
 	json_t *figures = json_object_get(report, "figures"), *f;
@@ -312,6 +361,7 @@ void ct_html_figures(struct ct_buf *out, const json_t *report)
 		end_table(out);
 	}
 	bands(out, report);
+	more(out, report);
 	ct_buf_add(out, "</section>\n");
 }
 

@@ -136,6 +136,23 @@ run "$COLLTUNE" accept --pretend p.txt --json pretend.json
 ok "a pretended cluster" "$COLLTUNE" report pretend.json -o pretend.html
 like "a pretended cluster: says so" "$(cat pretend.html)" '<p class="label">pretended</p>'
 like "a pretended cluster: the slow part" "$(cat pretend.html)" '<span class="seen">[^<]*17'
+# As accept writes them on several hosts.
+cp -r good parts
+python3 - <<- 'EOF'
+	import json
+	v = json.load(open("parts/verdict.json"))
+	v["isolation"] = json.load(open("pretend.json"))
+	v["differences"] = [{"path": "/settings/governor", "value": "powersave", "usual": "performance", "host": "n7",
+	    "hosts": 1, "kind": "setting"}]
+	json.dump(v, open("parts/verdict.json", "w"))
+	lines = [json.loads(line) for line in open("parts/points.jsonl")]
+	lines[0]["options"]["net-fault"] = "delay:rank=1"
+	open("parts/points.jsonl", "w").write("".join(json.dumps(line) + "\n" for line in lines))
+EOF
+ok "slow parts in a verdict" "$COLLTUNE" report parts -o parts.html
+like "slow parts in a verdict: to fix" "$(cat parts.html)" '<span class="seen">[^<]*17'
+like "differences between hosts" "$(cat parts.html)" '<td>/settings/governor</td><td>powersave</td>'
+like "a planted fault is said" "$(cat parts.html)" '<p class="label">FAULT INJECTED: delay:rank=1</p>'
 ok "a file of records" "$COLLTUNE" report good/points.jsonl -o records.html
 like "a file of records: not judged" "$out" 'measured, not judged by accept'
 mkdir empty
