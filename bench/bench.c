@@ -16,12 +16,12 @@
 #include "versus.h"
 #include "topo/topo.h"
 
-const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_options,
+const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_options, ct_nccl_options,
 	ct_job_options, ct_bench_own_options, NULL };
 
 static const struct ct_cli cli = {
 	.command = "bench",
-	.args = "p2p|allreduce|alltoall|allgather|reduce_scatter|broadcast|barrier|ladder",
+	.args = "p2p|allreduce|alltoall|allgather|reduce_scatter|broadcast|reduce|barrier|ladder",
 	.text = "Measure point-to-point or a collective operation between the ranks of a launcher "
 		"(mpirun -n 4 colltune bench allreduce), or of threads (-t 4). Sizes take K, M, G (powers of "
 		"two). The columns are nccl-tests'; --stats adds quantiles, the interval of the median and "
@@ -166,6 +166,10 @@ static void print_head(const struct run *run)
 	if (w->oversubscribed)
 		printf("# oversubscribed: more ranks than processors, so times tell about the scheduler "
 			"too\n");
+	if (s->job.split != NULL)
+		printf("# split by %s: %u communicators of %u ranks at once; times are the slowest one's\n",
+			s->job.split, ct_session_group(run->rank->session)->ngroups,
+			ct_session_group(run->rank->session)->nranks);
 	if (s->job.net_fault != NULL)
 		printf("# FAULT INJECTED: %s; these are not results of this machine\n", s->job.net_fault);
 	if (s->job.replay != NULL)
@@ -224,7 +228,8 @@ static ct_status prepare(struct run *run)
 {
 	const struct ct_bench_settings *s = run->settings;
 	struct ct_session *session = run->rank->session;
-	ct_status status = ct_plan_make(s, run->word, run->rank->world.nranks, &run->plan);
+	ct_status status = ct_plan_make(s, run->word,
+		ct_session_group(session)->nranks, &run->plan);
 
 	if (status == CT_OK)
 		status = find_memory(run);
@@ -253,6 +258,14 @@ static ct_status prepare(struct run *run)
 	return status;
 }
 
+/* WHY: of what cannot run here; NULL: no point was asked for. */
+static ct_status nothing(const char *why)
+{
+	if (why == NULL)
+		return ct_fail(CT_INVALID, "nothing could be measured: no point");
+	return ct_fail(CT_UNSUPPORTED, "nothing could be measured: %s", why);
+}
+
 static ct_status conclude(struct run *run, ct_status status, int *exit_code)
 {
 	const char *why = NULL;
@@ -276,7 +289,7 @@ static ct_status conclude(struct run *run, ct_status status, int *exit_code)
 			status = closed;
 	}
 	if (status == CT_OK && !any)
-		return ct_fail(CT_INVALID, "nothing could be measured: %s", why != NULL ? why : "no point");
+		return nothing(why);
 	*exit_code = ct_shown_wrong(&run->shown) > 0 ? CT_EXIT_FAIL : CT_EXIT_PASS;
 	return status;
 }
@@ -323,6 +336,8 @@ static ct_status check(const struct ct_bench_settings *s, const char *word)
 	if (names(s->job.coll, "trace") != (s->job.replay != NULL))
 		return ct_fail(CT_INVALID, "--coll trace and --replay PREFIX need each other: what is "
 			"replayed, and from where");
+	if (s->job.split != NULL && (strcmp(word, "p2p") == 0 || ct_plan_ladder(word)))
+		return ct_fail(CT_INVALID, "--split is for collectives: %s has pairs of its own", word);
 	return ct_plan_check(s, word);
 }
 

@@ -34,9 +34,29 @@ const struct ct_option ct_rank_options[] = {
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
 };
 
+const struct ct_option ct_nccl_options[] = {
+	{ "nccl-lib", 0, CT_OPT_TEXT, AT(coll_rows.nccl.lib), NULL, 0, 0, NULL, "FILE",
+		"library with NCCL's ABI; none given: libnccl.so.2, then librccl.so.1" },
+	{ "gpu-lib", 0, CT_OPT_TEXT, AT(coll_rows.nccl.gpu_lib), NULL, 0, 0, NULL, "FILE",
+		"its device library, with the ABI of CUDA's driver or HIP; none given: those two; the word "
+		"none: host memory" },
+	{ "gpus", 'g', CT_OPT_INT, AT(gpus), "1", 1, 256, NULL, "N",
+		"nccl: GPUs of this process, as nccl-tests' -g; a rank, and a thread, for each of -t times -g" },
+	{ "cudagraph", 'G', CT_OPT_INT, AT(coll_rows.nccl.graphs), "0", 0, 1e9, NULL, "N",
+		"nccl: above 0 each sample launches a captured graph" },
+	{ "local-register", 'R', CT_OPT_INT, AT(coll_rows.nccl.registered), "0", 0, 2, NULL, "N",
+		"nccl: 1: buffers are registered, 2: as symmetric windows" },
+	{ "split", 0, CT_OPT_TEXT, AT(split), NULL, 0, 0, NULL, "WORD",
+		"nccl: communicators of one node each, of one rail each, or of so many consecutive ranks, all at "
+		"work at once: node, rail or a number" },
+	{ "nonblocking", 0, CT_OPT_FLAG, AT(coll_rows.nccl.nonblocking), NULL, 0, 0, NULL, NULL,
+		"nccl: communicators whose calls return at once and can be aborted" },
+	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
+};
+
 const struct ct_option ct_job_options[] = {
 	{ "coll", 0, CT_OPT_TEXT, AT(coll), NULL, 0, 0, NULL, "LIST",
-		"backends, interleaved: native, mpi, verbs, trace; none given: native, for accept all" },
+		"backends, interleaved: native, mpi, verbs, nccl, trace; none given: native, for accept all" },
 	{ "net", 0, CT_OPT_TEXT, AT(net), "auto", 0, 0, NULL, "LIST",
 		"transports of backend native: auto, self, shm, tcp, verbs" },
 	{ "algo", 0, CT_OPT_TEXT, AT(algo), NULL, 0, 0, NULL, "LIST",
@@ -72,6 +92,12 @@ struct start {
 	size_t nmodules;
 };
 
+/* Ranks of this process, each a thread where there are several. */
+static int64_t ranks_here(const struct ct_job_settings *s)
+{
+	return s->threads * (s->gpus > 1 ? s->gpus : 1);
+}
+
 static int style_exit(int code, int style)
 {
 	static const int nagios[] = { 0, 2, 3, 3, 3, 1 };
@@ -100,10 +126,12 @@ static void complain(const struct ct_rank *rank, ct_status status)
 static ct_status open_session(struct ct_rank *rank, const struct start *start)
 {
 	const struct ct_job_settings *s = start->settings;
+	struct ct_group group;
 	struct ct_session_attr attr = {
 		.world = &rank->world,
 		.modules = rank->modules,
 		.net_settings = &s->net_rows,
+		.coll_settings = &s->coll_rows,
 		.net_wrap = s->net_fault != NULL || s->net_trace != NULL ? &start->wrap : NULL,
 		.record = s->record,
 		.replay = s->replay,
@@ -113,7 +141,13 @@ static ct_status open_session(struct ct_rank *rank, const struct start *start)
 		.arg = rank,
 	};
 
-	return ct_session_open(&attr, &rank->session);
+	ct_status status = CT_OK;
+
+	if (s->split != NULL) {
+		status = ct_world_group(&rank->world, s->split, &group);
+		attr.group = &group;
+	}
+	return status == CT_OK ? ct_session_open(&attr, &rank->session) : status;
 }
 
 /* A rank that the launcher is about to end by SIGTERM sees its peers go first: the signal is the
@@ -159,7 +193,7 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 	struct start *start = arg;
 	/* On the heap: where nobody is left to close with, the watchdog's thread goes on looking at it. */
 	struct ct_rank *rank = ct_alloc(1, sizeof(*rank));
-	bool speaks = boot->rank == 0 || start->settings->threads <= 1; /* one rank a process */
+	bool speaks = boot->rank == 0 || ranks_here(start->settings) <= 1; /* one rank a process */
 	int code = CT_EXIT_PASS;
 	ct_status status;
 
@@ -192,7 +226,7 @@ static ct_status run_rank(const struct ct_boot *boot, void *arg)
 		ct_ending_session(start->ending, NULL);
 	}
 	/* All is written and said: a launcher that ends the slower ranks now ends nothing. */
-	if (start->settings->threads <= 1)
+	if (ranks_here(start->settings) <= 1)
 		atomic_store(&start->ending->over, true);
 	if (status == CT_PEER || status == CT_TIMEOUT)
 		return status; /* nobody is there to close with */
@@ -220,7 +254,7 @@ static int fail_start(const struct start *start, int code)
 
 static int run_threads(struct start *start)
 {
-	uint32_t n = (uint32_t)start->settings->threads;
+	uint32_t n = (uint32_t)ranks_here(start->settings);
 
 	/* Each rank has told its own error; what is left is the exit status. */
 	(void)ct_threads_run(n, start->settings->timeout, run_rank, start, NULL);
@@ -276,9 +310,13 @@ static int run_env(struct start *start)
 
 static ct_status check_settings(const struct ct_job_settings *s, const struct ct_launcher *launcher)
 {
-	if (s->threads > 1 && launcher->size > 1)
-		return ct_fail(CT_INVALID, "-t %lld: ranks as threads need a process started by hand, but "
-			"%s started %u", (long long)s->threads, launcher->name, launcher->size);
+	if (ranks_here(s) > 1 && launcher->size > 1)
+		return ct_fail(CT_INVALID, "-%c %lld: ranks as threads need a process started by hand, but "
+			"%s started %u", s->threads > 1 ? 't' : 'g',
+			(long long)(s->threads > 1 ? s->threads : s->gpus), launcher->name, launcher->size);
+	if (ranks_here(s) > 256)
+		return ct_fail(CT_INVALID, "-t %lld times -g %lld are more than 256 ranks in one process",
+			(long long)s->threads, (long long)s->gpus);
 	if (s->net_fault != NULL && ct_net_fault_check(s->net_fault) != CT_OK)
 		return CT_INVALID;
 	if (s->resume && s->out == NULL)
@@ -336,7 +374,7 @@ static int run_ranks(struct start *start, const struct ct_launcher *launcher, bo
 	int boot = start->settings->boot;
 	bool torchrun = launcher->name != NULL && strcmp(launcher->name, "torchrun") == 0;
 
-	if (start->settings->threads > 1)
+	if (ranks_here(start->settings) > 1)
 		return run_threads(start);
 	if (boot == BOOT_ENV || (boot == BOOT_AUTO && torchrun && launcher->size > 1))
 		return run_env(start);

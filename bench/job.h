@@ -14,9 +14,10 @@
 
 struct ct_job_settings {
 	struct ct_net_settings net_rows; /* first: ct_net_options counts from here */
+	struct ct_coll_settings coll_rows;
 	int boot;                        /* ct_boot_choices */
-	int64_t threads;
-	char *coll, *net, *algo;
+	int64_t threads, gpus;
+	char *coll, *net, *algo, *split;
 	char *module_dir, *log;
 	char *net_fault, *net_trace, *record, *replay;
 	uint64_t timeout;
@@ -28,6 +29,8 @@ struct ct_job_settings {
 
 /* How the ranks come together and end: every command that has ranks. */
 extern const struct ct_option ct_rank_options[];
+/* Of backend nccl: bench, accept and list. */
+extern const struct ct_option ct_nccl_options[];
 /* What is measured, and where it is kept: bench and accept. */
 extern const struct ct_option ct_job_options[];
 

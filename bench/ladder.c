@@ -67,7 +67,7 @@ static ct_status find_backend(const struct run *run, const char *backend)
 		return ct_fail(CT_UNSUPPORTED, "there is no backend %s in this build", backend);
 	if (ops->missing != NULL)
 		return ct_fail(CT_UNSUPPORTED, "%s", ops->missing);
-	return ops->probe != NULL ? ops->probe() : CT_OK;
+	return ops->probe != NULL ? ops->probe(&run->settings->job.coll_rows) : CT_OK;
 }
 
 /* Collective: LAYER's reason, if some rank cannot run it. */

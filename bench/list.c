@@ -12,7 +12,8 @@
 #include "mem/mem.h"
 #include "net/net.h"
 
-const struct ct_option *const ct_list_options[] = { ct_net_options, ct_rank_options, NULL };
+const struct ct_option *const ct_list_options[] = { ct_net_options, ct_rank_options,
+	ct_nccl_options, NULL };
 
 static const struct ct_cli cli = {
 	.command = "list",
@@ -97,6 +98,7 @@ static void list_algorithms(const struct ct_coll_caps *caps)
 static void list_backend(const struct ct_rank *rank, const struct ct_coll_ops *ops)
 {
 	struct ct_coll_env env = { .world = &rank->world, .net = "auto",
+		.settings = &rank->settings->coll_rows,
 		.net_settings = &rank->settings->net_rows,
 		.open_by = ct_deadline_in(rank->settings->timeout) };
 	struct ct_coll_lib lib;

@@ -30,6 +30,8 @@ static const char *title(ct_coll coll)
 		return "Reduce_scatter Latency";
 	case CT_BROADCAST:
 		return "Broadcast Latency";
+	case CT_REDUCE:
+		return "Reduce Latency";
 	case CT_BARRIER:
 		return "Barrier Latency";
 	default:

@@ -107,14 +107,15 @@ static void stats_of(struct ct_buf *out, const struct ct_result *r)
 
 static bool reduces(ct_coll coll)
 {
-	return coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER;
+	return coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER || coll == CT_REDUCE;
 }
 
 void ct_table_row(struct ct_buf *out, const struct ct_result *outp, const struct ct_result *inp,
 	unsigned stats)
 {
 	const struct ct_result *any = outp != NULL ? outp : inp;
-	int root = any->test.coll == CT_BROADCAST ? (int)any->test.root : -1;
+	bool rooted = any->test.coll == CT_BROADCAST || any->test.coll == CT_REDUCE;
+	int root = rooted ? (int)any->test.root : -1;
 
 	ct_buf_add(out, "%12llu  %12llu  %8s  %6s  %6i", (unsigned long long)any->bytes,
 		(unsigned long long)any->count, ct_type_name(any->test.type),

@@ -60,6 +60,7 @@ CT_API const char *ct_version(void);
 	X(CT_ALLGATHER, "allgather")                                                               \
 	X(CT_REDUCE_SCATTER, "reduce_scatter")                                                     \
 	X(CT_BROADCAST, "broadcast")                                                               \
+	X(CT_REDUCE, "reduce")                                                                     \
 	X(CT_BARRIER, "barrier")                                                                   \
 	X(CT_P2P_LATENCY, "p2p_latency")                                                           \
 	X(CT_P2P_ONEWAY, "p2p_oneway")                                                             \
@@ -148,7 +149,7 @@ struct ct_plan {
 	uint64_t budget_ns;            /* most time for one point */
 	double precision;              /* stop when the interval's half width / median is below it */
 	uint64_t seed;                 /* inputs and order */
-	int32_t coll, type, op, root;  /* ct_coll, ct_type, ct_op; root of broadcast */
+	int32_t coll, type, op, root;  /* ct_coll, ct_type, ct_op; root of broadcast, reduce */
 	int32_t check, in_place;       /* 1 = verify each result; 1 = in place */
 };
 

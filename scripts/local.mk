@@ -20,7 +20,7 @@ EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/checks/sizes \
 	scripts/checks/spdx \
 	scripts/checks/symbols \
-	scripts/demo scripts/setup scripts/test \
+	scripts/demo scripts/gpu-check scripts/setup scripts/test \
 	scripts/bench-perftest scripts/bench-perftest.py scripts/bench-tune \
 	scripts/count-instructions scripts/count-instructions.py \
 	scripts/bench-ucx scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh

@@ -25,6 +25,7 @@ include docs/examples/local.mk
 include tests/unit/bench.mk
 include tests/unit/mpi.mk
 include tests/fake/local.mk
+include tests/fake/nccl-host/local.mk
 include tests/unit/plugin.mk
 include tests/nccl/local.mk
 include tests/fabric/local.mk

@@ -106,7 +106,7 @@ ct_status ct_figure_add(struct ct_figure *f, const struct ct_result *result)
 
 	if (result->status != CT_OK) {
 		f->cannot = true;
-		snprintf(f->why, sizeof(f->why), "%s", result->why);
+		snprintf(f->why, sizeof(f->why), "%.150s", result->why);
 		return CT_OK;
 	}
 	if (sum->n == 0)

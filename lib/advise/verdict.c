@@ -60,7 +60,8 @@ const char *ct_compared_text(const struct ct_compared *point, char out[64])
 const char *ct_compare_key_text(const struct ct_compare_key *key, char out[160])
 {
 	bool p2p = key->coll >= CT_P2P_LATENCY;
-	bool reduces = key->coll == CT_ALLREDUCE || key->coll == CT_REDUCE_SCATTER;
+	bool reduces = key->coll == CT_ALLREDUCE || key->coll == CT_REDUCE_SCATTER ||
+		key->coll == CT_REDUCE;
 	char pairs[32] = "";
 
 	if (p2p)

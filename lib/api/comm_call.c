@@ -20,7 +20,12 @@ static bool is_message(const struct ct_call *call)
 
 static bool reduces(int32_t coll)
 {
-	return coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER;
+	return coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER || coll == CT_REDUCE;
+}
+
+static bool has_root(int32_t coll)
+{
+	return coll == CT_BROADCAST || coll == CT_REDUCE;
 }
 
 static bool apart(const void *a, uint64_t a_bytes, const void *b, uint64_t b_bytes)
@@ -67,7 +72,7 @@ static ct_status check_words(const struct ct_comm *c, const struct ct_call *call
 		return ct_fail(CT_INVALID, "ct_call: coll is %d", (int)call->coll);
 	if (reduces(call->coll) && (call->op < 0 || call->op >= CT_NOPS))
 		return ct_fail(CT_INVALID, "ct_call: op is %d", (int)call->op);
-	if (call->coll == CT_BROADCAST && call->peer >= c->world.nranks)
+	if (has_root(call->coll) && call->peer >= c->world.nranks)
 		return ct_fail(CT_INVALID, "ct_call: root is %u of %u ranks", call->peer,
 			c->world.nranks);
 	return CT_OK;
@@ -94,7 +99,7 @@ ct_status ct_comm_check(const struct ct_comm *c, const struct ct_call *given,
 	/* what an operation does not use is no part of what it is */
 	*key = (struct ct_call_key){ .coll = call.coll, .type = call.type,
 		.op = reduces(call.coll) ? call.op : CT_SUM,
-		.root = call.coll == CT_BROADCAST ? call.peer : 0 };
+		.root = has_root(call.coll) ? call.peer : 0 };
 	if (call.coll == CT_BARRIER)
 		return CT_OK;
 	key->count = call.count;

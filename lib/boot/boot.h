@@ -132,6 +132,21 @@ struct ct_world {
 ct_status ct_world_make(const struct ct_boot *boot, struct ct_world *world);
 void ct_world_free(struct ct_world *world);
 
+/* Disjoint groups of ranks, all of one size, that work at the same time, each by itself. */
+struct ct_group {
+	uint32_t color;          /* which group: 0 … ngroups-1 */
+	uint32_t rank, nranks;   /* this rank's place in it, in the order of the world's ranks */
+	uint32_t ngroups;
+};
+
+/* HOW: "node" (the ranks of each host), "rail" (the first rank of every host, the second, …), or a number
+ * of consecutive ranks. CT_INVALID: another word; CT_UNSUPPORTED: groups of different sizes. Pure, and
+ * quadratic in the number of ranks: once a job. */
+ct_status ct_world_group(const struct ct_world *world, const char *how, struct ct_group *group);
+
+/* All ranks as one group. Pure. */
+struct ct_group ct_world_whole(const struct ct_world *world);
+
 /* Collective: CT_OK when every rank passes CT_OK, else the lowest rank's error on every rank; the
  * ranks that were well say in ct_why() which rank failed and its reason (first 199 bytes). Needs
  * no memory up to 256 ranks, so it is the way to agree on an allocation. */

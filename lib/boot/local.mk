@@ -4,6 +4,7 @@ core_sources += \
 	lib/boot/boot.c lib/boot/boot.h \
 	lib/boot/env.c lib/boot/env.h \
 	lib/boot/env_meet.c \
+	lib/boot/group.c \
 	lib/boot/launcher.c \
 	lib/boot/module.c \
 	lib/boot/pair.c \

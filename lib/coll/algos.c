@@ -28,6 +28,7 @@ static const struct ct_algo algos[] = {
 	{ CT_REDUCE_SCATTER, "allpairs", "blocks to everyone, reduced in rank order", false,
 		ct_reduce_scatter_allpairs },
 	{ CT_BROADCAST, "binomial", "binomial tree", true, ct_broadcast_binomial },
+	{ CT_REDUCE, "binomial", "binomial tree", true, ct_reduce_binomial },
 	{ CT_BARRIER, "dissemination", "log n rounds of empty messages", false,
 		ct_barrier_dissemination },
 	{ CT_P2P_LATENCY, "ping_pong", "round trips between partners", false, ct_p2p_latency },

@@ -415,6 +415,8 @@ static struct value expected(const struct ct_shape *shape, uint32_t rank, uint64
 		return (struct value){ one << (i / count), rank * count + i % count };
 	case CT_BROADCAST:
 		return (struct value){ one << shape->root, i };
+	case CT_REDUCE:
+		return (struct value){ rank == shape->root ? all : 0, i };
 	case CT_P2P_ONEWAY:
 		if (rank < shape->partner[rank])
 			return (struct value){ 0, 0 };

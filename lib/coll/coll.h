@@ -12,6 +12,7 @@
 #include "boot/boot.h"
 #include "mem/mem.h"
 #include "model/model.h"
+#include "gpu/gpu.h"
 #include "net/net.h"
 
 enum { CT_COLL_ABI = 1, CT_MARKS = 4, CT_MAX_KNOBS = 4 };
@@ -42,9 +43,10 @@ struct ct_coll_caps {
 	char library[96];               /* "Open MPI v4.1.4", "colltune 0.1.0" */
 	struct ct_net_caps net;         /* of the transport below; zero if not known */
 	char net_name[16];              /* "shm"; "" if not known */
+	struct ct_gpu_mem own;          /* where it wants the buffers; no ops: host memory */
 };
 
-/* What is to run. Buffers are memory of at least the elements that ct_coll_buffers() tells and
+/* What is to run. Buffers are memory (caps->own's, if it has one) of at least the elements that ct_coll_buffers() tells and
  * stay valid, as partner does, until release (of an operation that was given up: until close).
  * SEND and RECV are the windows themselves: in place, both point into one piece of memory. */
 struct ct_coll_desc {
@@ -76,8 +78,29 @@ struct ct_coll_series {
 	size_t ndone;
 };
 
+/* What the row knows about a prepared operation. */
+struct ct_coll_about {
+	uint64_t predicted_ns; /* by the library itself; 0 = it does not tell */
+	char chosen[64];       /* "ring ll128, 8 channels"; "" = it does not tell */
+};
+
+/* Of the row "nccl". */
+struct ct_nccl_settings {
+	char *lib;     /* library with NCCL's ABI; NULL: libnccl.so.2, then librccl.so.1 */
+	char *gpu_lib; /* its device library; NULL: CUDA's driver, then HIP; "none": host memory */
+	int64_t graphs;     /* > 0: operations run as CUDA graphs */
+	int64_t registered; /* 0, 1: buffers registered, 2: as symmetric windows */
+	bool nonblocking;   /* communicators whose calls return at once */
+};
+
+struct ct_coll_settings {
+	struct ct_nccl_settings nccl;
+};
+
 struct ct_coll_env {
 	const struct ct_world *world;
+	const struct ct_coll_settings *settings; /* NULL = defaults */
+	const struct ct_group *group; /* ranks of an operation; NULL = all. Others need ops->splits */
 	const char *net;                       /* native: transport, "auto" */
 	const struct ct_net_settings *net_settings;
 	const struct ct_net_wrap *net_wrap;    /* NULL in jobs */
@@ -90,8 +113,9 @@ struct ct_coll_ops {
 	uint32_t abi;
 	const char *name, *summary;
 	const char *missing; /* why it is not built in; NULL = it is */
-	/* CT_OK or CT_UNSUPPORTED with the reason. */
-	ct_status (*probe)(void);
+	bool splits;         /* operations may be among a group of the ranks */
+	/* CT_OK or CT_UNSUPPORTED with the reason. SETTINGS may be NULL. */
+	ct_status (*probe)(const struct ct_coll_settings *settings);
 	/* Collective. A fresh communicator with fresh connections each time. */
 	ct_status (*open)(const struct ct_coll_env *env, void **self);
 	void (*close)(void *self);
@@ -113,6 +137,8 @@ struct ct_coll_ops {
 	/* Times of single messages of REQ's last start, which has completed and whose desc->series was
 	 * set; borrowed until the next start. May be NULL. */
 	ct_status (*series)(void *self, void *req, struct ct_coll_series *series);
+	/* What is known about REQ; *ABOUT is zero before. May be NULL. */
+	ct_status (*about)(void *self, void *req, struct ct_coll_about *about);
 };
 
 /* A backend opened by name. */
@@ -123,7 +149,7 @@ struct ct_coll_lib {
 
 #define CT_COLL_VERBS_SUMMARY "RDMA operations themselves between two ranks: what the adapter can do"
 
-/* Built-in rows ended by NULL (native, trace, and the rows of modules that registry knows by name
+/* Built-in rows ended by NULL (native, nccl, trace, and the rows of modules that registry knows by name
  * with `missing` filled: mpi, verbs). */
 const struct ct_coll_ops *const *ct_coll_rows(void);
 

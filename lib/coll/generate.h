@@ -13,7 +13,8 @@ ct_generator ct_allreduce_ring, ct_allreduce_doubling, ct_allreduce_rabenseifner
 	ct_allreduce_binomial;
 ct_generator ct_alltoall_linear, ct_alltoall_pairwise, ct_alltoall_bruck;
 ct_generator ct_allgather_ring, ct_allgather_doubling;
-ct_generator ct_reduce_scatter_ring, ct_broadcast_binomial, ct_barrier_dissemination;
+ct_generator ct_reduce_scatter_ring, ct_broadcast_binomial, ct_reduce_binomial,
+	ct_barrier_dissemination;
 /* in_order.c */
 ct_generator ct_allreduce_gather, ct_allreduce_allpairs, ct_reduce_scatter_allpairs;
 ct_generator ct_p2p_latency, ct_p2p_oneway, ct_p2p_duplex;

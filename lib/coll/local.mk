@@ -15,11 +15,13 @@ core_sources += \
 	lib/coll/generate.h \
 	lib/coll/in_order.c \
 	lib/coll/native.c lib/coll/native.h \
+	lib/coll/nccl.c lib/coll/nccl_api.c lib/coll/nccl_api.h lib/coll/nccl_call.c \
 	lib/coll/openmpi.c \
 	lib/coll/order.c lib/coll/order.h \
 	lib/coll/p2p.c \
 	lib/coll/predict.c \
 	lib/coll/reduce.c lib/coll/reduce.h \
+	lib/coll/reduce_root.c \
 	lib/coll/reduce_scatter.c \
 	lib/coll/registry.c \
 	lib/coll/schedule.c lib/coll/schedule.h \

@@ -11,10 +11,11 @@
 /* The module's table in lib/boot points here; no header is shared by both sides. */
 extern const struct ct_coll_ops ct_coll_mpi;
 
-static ct_status mpi_probe(void)
+static ct_status mpi_probe(const struct ct_coll_settings *settings)
 {
 	int on = 0, over = 0;
 
+	(void)settings;
 	if (MPI_Initialized(&on) != MPI_SUCCESS || MPI_Finalized(&over) != MPI_SUCCESS || !on || over)
 		return ct_fail(CT_UNSUPPORTED, "MPI is not initialised in this process (start it with "
 			"mpirun)");
@@ -62,7 +63,8 @@ static void fill_caps(struct ct_mpi_row *row, uint32_t nhosts)
 	caps->colls = (1u << CT_NCOLLS) - 1;
 	caps->types = 1u << CT_INT32 | 1u << CT_INT64 | 1u << CT_FLOAT | 1u << CT_DOUBLE;
 	caps->ops = (1u << CT_NOPS) - 1;
-	caps->in_place = 1u << CT_ALLREDUCE | 1u << CT_ALLGATHER | 1u << CT_BROADCAST;
+	caps->in_place = 1u << CT_ALLREDUCE | 1u << CT_ALLGATHER | 1u << CT_BROADCAST |
+		1u << CT_REDUCE;
 	caps->abandons = false;
 	MPI_Get_library_version(version, &length);
 	ct_mpi_library_words(version, caps->library, sizeof(caps->library));
@@ -87,7 +89,7 @@ static ct_status open_comm(struct ct_mpi_row *row)
 static ct_status mpi_open(const struct ct_coll_env *env, void **self)
 {
 	struct ct_mpi_row *row;
-	ct_status status = mpi_probe();
+	ct_status status = mpi_probe(NULL);
 	int provided;
 
 	if (status == CT_OK)

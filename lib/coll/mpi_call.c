@@ -57,6 +57,11 @@ static int call_broadcast(struct ct_mpi_req *r)
 	return rc;
 }
 
+static int call_reduce(struct ct_mpi_req *r)
+{
+	return MPI_Reduce(r->send, r->recv, r->count, r->type, r->op, r->root, r->comm);
+}
+
 static int call_barrier(struct ct_mpi_req *r)
 {
 	return MPI_Barrier(r->comm);
@@ -140,6 +145,7 @@ static const struct {
 	[CT_ALLGATHER] = { "MPI_Allgather", call_allgather, false, false },
 	[CT_REDUCE_SCATTER] = { "MPI_Reduce_scatter_block", call_reduce_scatter, true, false },
 	[CT_BROADCAST] = { "MPI_Bcast", call_broadcast, false, false },
+	[CT_REDUCE] = { "MPI_Reduce", call_reduce, true, false },
 	[CT_BARRIER] = { "MPI_Barrier", call_barrier, false, false },
 	[CT_P2P_LATENCY] = { "MPI_Send and MPI_Recv", call_latency, false, true },
 	[CT_P2P_ONEWAY] = { "MPI_Isend, MPI_Irecv and MPI_Waitall", call_oneway, false, true },
@@ -205,10 +211,12 @@ static ct_status bind_buffers(const struct ct_mpi_row *row, const struct ct_coll
 	if (desc->in_place && !(row->caps.in_place >> desc->coll & 1))
 		return ct_fail(CT_UNSUPPORTED, "backend mpi: %s in place has no call in MPI that leaves "
 			"the data where ours are", ct_coll_name(desc->coll));
-	if (desc->coll == CT_BROADCAST && desc->root >= row->nranks)
+	if ((desc->coll == CT_BROADCAST || desc->coll == CT_REDUCE) && desc->root >= row->nranks)
 		return ct_fail(CT_INVALID, "backend mpi: root %u; there are %u ranks", desc->root,
 			row->nranks);
 	req->send = desc->in_place ? MPI_IN_PLACE : desc->send;
+	if (desc->coll == CT_REDUCE && desc->in_place && desc->root != row->rank)
+		req->send = desc->recv; /* only the root may say so */
 	req->recv = desc->recv;
 	req->root = (int)desc->root;
 	req->copy_bytes = copies ? desc->count * ct_type_bytes(desc->type) : 0;

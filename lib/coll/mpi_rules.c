@@ -141,6 +141,8 @@ static const struct {
 		"ring runs instead: fewer elements than one segment per rank" },
 	{ CT_ALLREDUCE, "rabenseifner", below_power,
 		"basic_linear runs instead: fewer elements than the power of two below the ranks" },
+	{ CT_REDUCE, "rabenseifner", below_power,
+		"basic_linear runs instead: fewer elements than the power of two below the ranks" },
 	{ CT_BROADCAST, "scatter_allgather", below_ranks,
 		"basic_linear runs instead: fewer elements than ranks" },
 	{ CT_BROADCAST, "scatter_allgather_ring", below_ranks,

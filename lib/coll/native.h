@@ -6,7 +6,7 @@
 #include "coll.h"
 #include "schedule.h"
 
-extern const struct ct_coll_ops ct_coll_native, ct_coll_trace;
+extern const struct ct_coll_ops ct_coll_native, ct_coll_nccl, ct_coll_trace;
 
 /* Wraps LIB so that its prepares and spans are written to PREFIX.<rank>. LIB is taken over on
  * CT_OK. CT_NOMEM, CT_IO. */

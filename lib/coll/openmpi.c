@@ -15,6 +15,8 @@ static const char *const reduce_scatter_names[] = { "basic_linear", "recursive_d
 static const char *const broadcast_names[] = { "basic_linear", "chain", "pipeline",
 	"split_binary_tree", "binary_tree", "binomial", "knomial", "scatter_allgather",
 	"scatter_allgather_ring", NULL };
+static const char *const reduce_names[] = { "linear", "chain", "pipeline", "binary", "binomial",
+	"in-order_binary", "rabenseifner", NULL };
 static const char *const barrier_names[] = { "linear", "double_ring", "recursive_doubling",
 	"bruck", "two_proc", "tree", NULL };
 static const char *const no_names[] = { NULL };
@@ -29,6 +31,7 @@ static const struct {
 	[CT_ALLGATHER] = { "allgather", 0, allgather_names },
 	[CT_REDUCE_SCATTER] = { "reduce_scatter_block", 13, reduce_scatter_names },
 	[CT_BROADCAST] = { "bcast", 7, broadcast_names },
+	[CT_REDUCE] = { "reduce", 11, reduce_names },
 	[CT_BARRIER] = { "barrier", 6, barrier_names },
 };
 

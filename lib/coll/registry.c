@@ -23,7 +23,7 @@ static const struct ct_coll_ops verbs_row = {
 };
 
 static const struct ct_coll_ops *const rows[] = { &ct_coll_native, &mpi_row, &verbs_row,
-	&ct_coll_trace, NULL };
+	&ct_coll_nccl, &ct_coll_trace, NULL };
 
 enum { NROWS = sizeof(rows) / sizeof(rows[0]) - 1, MAX_NAMES = 32 };
 
@@ -66,8 +66,9 @@ static ct_status lacks(const char *what)
 	return ct_fail(CT_UNSUPPORTED, "this backend has no %s", what);
 }
 
-static ct_status no_probe(void)
+static ct_status no_probe(const struct ct_coll_settings *settings)
 {
+	(void)settings;
 	return CT_OK;
 }
 
@@ -143,6 +144,14 @@ static ct_status no_series(void *self, void *req, struct ct_coll_series *series)
 	return lacks("times of single messages");
 }
 
+static ct_status no_about(void *self, void *req, struct ct_coll_about *about)
+{
+	(void)self;
+	(void)req;
+	(void)about;
+	return CT_OK;
+}
+
 static void fill_absent(struct ct_coll_ops *ops)
 {
 	if (ops->probe == NULL)
@@ -169,13 +178,15 @@ static void fill_absent(struct ct_coll_ops *ops)
 		ops->waiting = no_waiting;
 	if (ops->series == NULL)
 		ops->series = no_series;
+	if (ops->about == NULL)
+		ops->about = no_about;
 }
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
 /* This rank alone: may the row be opened here? OPS: its copy, whole. */
 static ct_status examine(const char *name, const struct ct_module *const *modules,
-	struct ct_coll_ops **ops)
+	const struct ct_coll_env *env, struct ct_coll_ops **ops)
 {
 	const struct ct_coll_ops *row;
 	ct_status status = ct_coll_find(name, modules, &row);
@@ -192,7 +203,9 @@ static ct_status examine(const char *name, const struct ct_module *const *module
 		return CT_NOMEM;
 	**ops = *row;
 	fill_absent(*ops);
-	return (*ops)->probe();
+	if (!row->splits && env->group != NULL && env->group->nranks != env->world->nranks)
+		return ct_fail(CT_UNSUPPORTED, "backend %s makes no groups of ranks", name);
+	return (*ops)->probe(env->settings);
 }
 
 ct_status ct_coll_open(const char *name, const struct ct_module *const *modules,
@@ -200,7 +213,8 @@ ct_status ct_coll_open(const char *name, const struct ct_module *const *modules,
 {
 	struct ct_coll_lib opened = { NULL, NULL };
 	struct ct_coll_ops *ops = NULL;
-	ct_status status = ct_boot_agree(env->world->boot, examine(name, modules, &ops));
+	ct_status status = ct_boot_agree(env->world->boot, examine(name, modules, env,
+		&ops));
 
 	if (status != CT_OK) {
 		ct_free(ops);

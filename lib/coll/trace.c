@@ -315,8 +315,9 @@ static ct_status read_head(struct replay *r)
 
 /* ---- the row ------------------------------------------------------------------------------- */
 
-static ct_status probe(void)
+static ct_status probe(const struct ct_coll_settings *settings)
 {
+	(void)settings;
 	return CT_OK;
 }
 

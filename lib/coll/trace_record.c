@@ -121,6 +121,20 @@ static void waiting(void *self, void *req, char *out, size_t room)
 	r->inner.ops->waiting(r->inner.self, ((struct request *)req)->inner, out, room);
 }
 
+static ct_status series(void *self, void *req, struct ct_coll_series *out)
+{
+	struct recorder *r = self;
+
+	return r->inner.ops->series(r->inner.self, ((struct request *)req)->inner, out);
+}
+
+static ct_status about(void *self, void *req, struct ct_coll_about *out)
+{
+	struct recorder *r = self;
+
+	return r->inner.ops->about(r->inner.self, ((struct request *)req)->inner, out);
+}
+
 static ct_status open_file(const char *prefix, const struct ct_world *world, FILE **file)
 {
 	struct ct_buf path = ct_buf_make(4096);
@@ -158,6 +172,7 @@ ct_status ct_trace_record(const char *prefix, const struct ct_world *world,
 		.probe = lib->ops->probe, .open = lib->ops->open, .close = close_recorder,
 		.query = query, .prepare = prepare, .start = start, .test = test,
 		.release = release, .mark = mark, .span = span, .waiting = waiting,
+		.series = series, .about = about,
 	};
 	lib->ops = ops;
 	lib->self = r;

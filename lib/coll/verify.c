@@ -224,15 +224,18 @@ static uint64_t get(const void *from, size_t element, uint64_t i)
 
 static bool reduces(ct_coll coll)
 {
-	return coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER;
+	return coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER || coll == CT_REDUCE;
 }
 
-/* Elements that RANK gets; 0 for an idle rank or the sending side of a one-way pattern. */
+/* Elements that RANK gets; 0 for an idle rank, the sending side of a one-way pattern, and all but the
+ * root of a reduce. */
 static uint64_t result_count(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks)
 {
 	if (desc->coll >= CT_P2P_LATENCY && (desc->window == 0 || desc->partner[rank] == rank))
 		return 0;
 	if (desc->coll == CT_P2P_ONEWAY && rank < desc->partner[rank])
+		return 0;
+	if (desc->coll == CT_REDUCE && rank != desc->root)
 		return 0;
 	return ct_coll_buffers(desc->coll, rank, nranks, desc->count, false).recv;
 }
@@ -262,6 +265,7 @@ static uint64_t result_at(const struct result *r, uint64_t i)
 
 	switch (desc->coll) {
 	case CT_ALLREDUCE:
+	case CT_REDUCE:
 		return reduced(&r->plan, ct_rng_hash(r->seed, i));
 	case CT_REDUCE_SCATTER:
 		return reduced(&r->plan, ct_rng_hash(r->seed, r->rank * count + i));

@@ -19,10 +19,11 @@ static ct_status take(struct ct_buffers *b, size_t i, uint64_t bytes)
 	return b->shadow[i] != NULL ? CT_OK : CT_NOMEM;
 }
 
-ct_status ct_buffers_make(struct ct_buffers *b, const char *memory, const struct ct_world *w,
+ct_status ct_buffers_make(struct ct_buffers *b, const char *memory, const struct ct_session *session,
 	const struct ct_coll_desc *desc)
 {
-	struct ct_coll_buffers n = ct_coll_buffers(desc->coll, w->rank, w->nranks, desc->count,
+	const struct ct_group *g = ct_session_group(session);
+	struct ct_coll_buffers n = ct_coll_buffers(desc->coll, g->rank, g->nranks, desc->count,
 		desc->in_place);
 	size_t each = ct_type_bytes(desc->type), send, recv;
 	ct_status status = ct_mem_parse(memory, &b->kind, &b->device);
@@ -33,7 +34,7 @@ ct_status ct_buffers_make(struct ct_buffers *b, const char *memory, const struct
 		return ct_fail(CT_INVALID, "%s of %llu elements is beyond the address space",
 			ct_coll_name(desc->coll), (unsigned long long)desc->count);
 	if ((b->device & CT_MEM_DEALT) != 0)
-		b->device |= w->local_rank;
+		b->device |= ct_session_world(session)->local_rank;
 	if (desc->in_place && recv > send)
 		send = recv;
 	b->send_at = desc->in_place ? n.send_at * each : 0;
@@ -73,15 +74,15 @@ static struct ct_coll_desc seen(const struct ct_buffers *b, const struct ct_coll
 }
 
 ct_status ct_buffers_fill(const struct ct_buffers *b, const struct ct_coll_desc *desc,
-	const struct ct_world *w, uint64_t seed)
+	const struct ct_group *g, uint64_t seed)
 {
 	struct ct_coll_desc d = seen(b, desc);
 	ct_status status = CT_OK;
 
 	/* out of place the input is filled again too: another candidate's last call or an algorithm
 	 * that writes where it should not must not hide in it */
-	ct_verify_spoil(&d, w->rank, w->nranks);
-	ct_verify_fill(&d, w->rank, w->nranks, seed);
+	ct_verify_spoil(&d, g->rank, g->nranks);
+	ct_verify_fill(&d, g->rank, g->nranks, seed);
 	for (size_t i = 0; b != NULL && i < 2 && status == CT_OK; i++)
 		if (b->shadow[i] != NULL)
 			status = b->memory[i].ops->copy(&b->memory[i], b->memory[i].at, b->shadow[i],
@@ -90,7 +91,7 @@ ct_status ct_buffers_fill(const struct ct_buffers *b, const struct ct_coll_desc 
 }
 
 ct_status ct_buffers_check(const struct ct_buffers *b, const struct ct_coll_desc *desc,
-	const struct ct_world *w, uint64_t seed, uint64_t *wrong)
+	const struct ct_group *g, uint64_t seed, uint64_t *wrong)
 {
 	struct ct_coll_desc d = seen(b, desc);
 	ct_status status = CT_OK;
@@ -100,6 +101,6 @@ ct_status ct_buffers_check(const struct ct_buffers *b, const struct ct_coll_desc
 			status = b->memory[i].ops->copy(&b->memory[i], b->shadow[i], b->memory[i].at,
 				b->bytes[i]);
 	if (status == CT_OK)
-		*wrong = ct_verify_count(&d, w->rank, w->nranks, seed);
+		*wrong = ct_verify_count(&d, g->rank, g->nranks, seed);
 	return status;
 }

@@ -202,7 +202,8 @@ static ct_status ask(struct making *m, const struct ct_candidate *base)
 	const struct ct_session_attr *attr = &m->session->attr;
 	struct ct_coll_env env = {
 		.world = attr->world, .net = base->net[0] != '\0' ? base->net : "auto",
-		.net_settings = attr->net_settings, .replay = attr->replay,
+		.settings = attr->coll_settings, .net_settings = attr->net_settings,
+		.replay = attr->replay,
 		.open_by = ct_session_open_by(m->session),
 	};
 	struct ct_coll_lib lib = { 0 };
@@ -256,7 +257,7 @@ static ct_status check_backends(const struct making *m)
 			status = ct_fail(CT_UNSUPPORTED, "backend %s: %s", m->backends.word[i],
 				ops->missing);
 		else if (status == CT_OK && ops->probe != NULL)
-			status = ops->probe();
+			status = ops->probe(m->session->attr.coll_settings);
 	}
 	return status;
 }

@@ -146,6 +146,7 @@ ct_status ct_port_ends_gather(struct ct_session *session, struct ct_lane *lane);
 
 struct ct_session {
 	struct ct_session_attr attr;
+	struct ct_group group;
 	struct ct_board board;
 	struct ct_watchdog dog;
 	struct ct_sync sync;
@@ -224,7 +225,7 @@ struct ct_buffers {
 /* Buffers for DESC in MEMORY (ct_mem_parse()). CT_INVALID, CT_NOMEM, CT_UNSUPPORTED. Free with
  * ct_buffers_free(), also in part. */
 ct_status ct_buffers_make(struct ct_buffers *buffers, const char *memory,
-	const struct ct_world *world, const struct ct_coll_desc *desc);
+	const struct ct_session *session, const struct ct_coll_desc *desc);
 
 /* Sets DESC's windows. */
 void ct_buffers_use(const struct ct_buffers *buffers, struct ct_coll_desc *desc);
@@ -232,11 +233,11 @@ void ct_buffers_free(struct ct_buffers *buffers);
 
 /* Spoils the results and makes the inputs of DESC. BUFFERS may be NULL: memory of the host. CT_IO. */
 ct_status ct_buffers_fill(const struct ct_buffers *buffers, const struct ct_coll_desc *desc,
-	const struct ct_world *world, uint64_t seed);
+	const struct ct_group *group, uint64_t seed);
 
 /* *WRONG: how many elements of this rank's result are. CT_IO. */
 ct_status ct_buffers_check(const struct ct_buffers *buffers, const struct ct_coll_desc *desc,
-	const struct ct_world *world, uint64_t seed, uint64_t *wrong);
+	const struct ct_group *group, uint64_t seed, uint64_t *wrong);
 
 /* ---- lane.c: one candidate at one point ------------------------------------------------------ */
 
@@ -247,7 +248,7 @@ struct ct_run_lib {
 	const struct ct_coll_caps *caps;
 	uint64_t overhead_ns;
 	ct_status status; /* CT_UNSUPPORTED: its candidates cannot run, see why */
-	char why[160];
+	char why[240];
 };
 
 enum { CT_BATCH = 64, CT_BATCH_NS = 50000000, CT_LATENCY_NS = 20000, CT_ROUND_TRIPS = 100,
@@ -259,7 +260,9 @@ struct ct_lane {
 	struct ct_stop stop; /* plan's with defaults filled in */
 	struct ct_run_lib *lib;
 	const struct ct_buffers *buffers;
-	struct ct_coll_desc desc;
+	struct ct_coll_desc desc;  /* its buffers are the host's */
+	struct ct_coll_desc there; /* the same where the backend has its memory */
+	void *block[2];            /* of that memory; NULL: the host's are used */
 	void *req;
 	struct ct_samples samples;
 	uint32_t batch;      /* samples of the next batch */
@@ -291,6 +294,16 @@ ct_status ct_lane_call(struct ct_lane *lane, uint64_t *ns);
 ct_status ct_lane_close(struct ct_lane *lane, ct_status mine, int64_t *v, size_t n);
 /* Gives up the request; the result stays. */
 void ct_lane_release(struct ct_lane *lane);
+
+/* ---- place.c: where the operation has its memory --------------------------------------------- */
+
+/* Allocates what the backend's kind of memory must hold for LANE's descriptor. CT_NOMEM, CT_IO. */
+ct_status ct_lane_place(struct ct_lane *lane);
+/* After ct_lane_release(): frees it. */
+void ct_lane_unplace(struct ct_lane *lane);
+/* Host buffers to where the operation has its own, and its result back. Nothing for host memory. */
+ct_status ct_lane_put(struct ct_lane *lane);
+ct_status ct_lane_get(struct ct_lane *lane);
 
 /* The loop's own cost per sample over LIB: marks and calls around a request that does nothing. */
 ct_status ct_lane_overhead(struct ct_session *session, const struct ct_coll_lib *lib,

@@ -80,14 +80,24 @@ ct_status ct_lane_call(struct ct_lane *lane, uint64_t *ns)
 /* One call on fresh inputs, its result compared; WRONG += elements that differ here. */
 static ct_status checked_call(struct ct_lane *lane, uint64_t *ns, uint64_t *wrong)
 {
-	const struct ct_world *w = ct_session_world(lane->session);
+	const struct ct_group *g = ct_session_group(lane->session);
 	uint64_t more = 0;
 	ct_status status = ct_lane_call(lane, ns);
 
 	if (status == CT_OK)
-		status = ct_buffers_check(lane->buffers, &lane->desc, w, lane->plan->seed, &more);
+		status = ct_lane_get(lane);
+	if (status == CT_OK)
+		status = ct_buffers_check(lane->buffers, &lane->desc, g, lane->plan->seed, &more);
 	*wrong += more;
 	return status;
+}
+
+static ct_status refill(struct ct_lane *lane)
+{
+	ct_status status = ct_buffers_fill(lane->buffers, &lane->desc, ct_session_group(lane->session),
+		lane->plan->seed);
+
+	return status == CT_OK ? ct_lane_put(lane) : status;
 }
 
 /* ---- overhead ------------------------------------------------------------------------------- */
@@ -139,7 +149,7 @@ static ct_status prepare_once(struct ct_lane *lane)
 	const struct ct_coll_lib *lib = &lane->lib->lib;
 	void *req = NULL;
 	ct_status status = ct_session_agree(lane->session,
-		lib->ops->prepare(lib->self, &lane->desc, &req));
+		lib->ops->prepare(lib->self, &lane->there, &req));
 
 	if (status == CT_OK) {
 		lane->req = req;
@@ -165,6 +175,7 @@ ct_status ct_lane_prepare(struct ct_lane *lane)
 	const struct ct_coll_caps *caps = lane->lib->caps;
 	const struct ct_coll_algo *algo;
 	uint32_t asked = lane->result.test.window;
+	ct_status status;
 
 	phase(lane, "prepare");
 	if (!ct_mem_is_host(lane->desc.send_mem) && (caps->foreign >> lane->desc.coll & 1) == 0)
@@ -182,7 +193,12 @@ ct_status ct_lane_prepare(struct ct_lane *lane)
 	lane->result.inner = lane->desc.window;
 	if (lane->desc.coll == CT_P2P_LATENCY)
 		lane->result.inner = 2; /* half a round trip is one operation */
-	return prepare_once(lane);
+	status = ct_session_agree(lane->session, ct_lane_place(lane));
+	if (status == CT_OK)
+		status = prepare_once(lane);
+	if (status == CT_OK)
+		status = lane->lib->lib.ops->about(lane->lib->lib.self, lane->req, &lane->result.told);
+	return status;
 }
 
 /* ---- warm-up -------------------------------------------------------------------------------- */
@@ -195,6 +211,7 @@ static ct_status widen(struct ct_lane *lane, uint64_t best_ns)
 	if (lane->desc.coll != CT_P2P_LATENCY || window <= 1)
 		return CT_OK;
 	lane->desc.window = (uint32_t)(window < CT_ROUND_TRIPS ? window : CT_ROUND_TRIPS);
+	lane->there.window = lane->desc.window;
 	lane->result.inner = 2 * (uint64_t)lane->desc.window;
 	ct_lane_release(lane);
 	return prepare_once(lane);
@@ -247,8 +264,7 @@ static ct_status some_calls(struct ct_lane *lane, uint32_t calls, uint32_t check
 		ct_status status;
 
 		if (i < checked && told->mine == CT_OK)
-			told->mine = ct_buffers_fill(lane->buffers, &lane->desc,
-				ct_session_world(lane->session), lane->plan->seed);
+			told->mine = refill(lane);
 		status = ct_session_barrier(lane->session);
 		if (status != CT_OK)
 			return status;

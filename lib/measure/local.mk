@@ -16,6 +16,7 @@ core_sources += \
 	lib/measure/loop.c \
 	lib/measure/measure.h \
 	lib/measure/parse.c \
+	lib/measure/place.c \
 	lib/measure/ports.c \
 	lib/measure/record.c \
 	lib/measure/records.c \

@@ -33,8 +33,10 @@ ct_status ct_run_lib_open(struct ct_session *session, struct ct_run_lib *lib)
 {
 	const struct ct_session_attr *attr = &session->attr;
 	struct ct_coll_env env = {
-		.world = attr->world, .net = lib->net[0] != '\0' ? lib->net : "auto",
-		.net_settings = attr->net_settings, .net_wrap = attr->net_wrap,
+		.world = attr->world, .group = &session->group,
+		.net = lib->net[0] != '\0' ? lib->net : "auto",
+		.settings = attr->coll_settings, .net_settings = attr->net_settings,
+		.net_wrap = attr->net_wrap,
 		.record = attr->record, .replay = attr->replay,
 		.open_by = ct_session_open_by(session),
 	};
@@ -127,8 +129,7 @@ static ct_status give_buffers(struct run *run, size_t i, const struct ct_coll_de
 	while (strcmp(c[k].memory, c[i].memory) != 0)
 		k++;
 	if (k == i)
-		status = ct_buffers_make(&run->buffers[i], c[i].memory, ct_session_world(run->session),
-			desc);
+		status = ct_buffers_make(&run->buffers[i], c[i].memory, run->session, desc);
 	if (status != CT_OK)
 		return status;
 	say_memory(run, &run->buffers[k]);
@@ -141,7 +142,7 @@ static ct_status give_buffers(struct run *run, size_t i, const struct ct_coll_de
 static ct_status describe(const struct run *run, const struct ct_test *test,
 	struct ct_coll_desc *desc)
 {
-	uint32_t n = ct_session_world(run->session)->nranks;
+	uint32_t n = ct_session_group(run->session)->nranks;
 
 	if (ct_type_bytes(test->type) == 0 || (unsigned)test->coll >= CT_NCOLLS ||
 		(unsigned)test->op >= CT_NOPS)
@@ -196,6 +197,7 @@ static ct_status deliver(struct run *run, struct ct_lane *lane)
 	ct_status status = CT_OK;
 
 	ct_lane_release(lane);
+	ct_lane_unplace(lane);
 	ct_samples_free(&lane->samples);
 	ct_free(lane->port_counts);
 	lane->port_counts = NULL;
@@ -210,15 +212,16 @@ static ct_status deliver(struct run *run, struct ct_lane *lane)
 static ct_status start_lane(struct run *run, struct ct_lane *lane, const struct ct_test *test)
 {
 	const struct ct_world *w = ct_session_world(run->session);
+	const struct ct_group *g = ct_session_group(run->session);
 	struct ct_result *r = &lane->result;
 	ct_status status = lane->lib->status;
 
 	r->test = *test;
 	r->test.partner = NULL;
-	r->nranks = w->nranks;
-	r->pairs = count_pairs(test, w->nranks);
+	r->nranks = g->nranks;
+	r->pairs = count_pairs(test, g->nranks);
 	r->count = lane->desc.count;
-	r->bytes = ct_coll_bytes(test->coll, w->nranks, r->count, test->type);
+	r->bytes = ct_coll_bytes(test->coll, g->nranks, r->count, test->type);
 	if (status == CT_OK) {
 		status = ct_lane_prepare(lane);
 		if (status == CT_UNSUPPORTED)
@@ -289,6 +292,7 @@ static ct_status run_test(struct run *run, uint32_t round, size_t t)
 	ct_port_watch_forget(run->session);
 	for (size_t i = 0; i < run->plan->ncandidates; i++) {
 		ct_lane_release(&run->lanes[i]);
+		ct_lane_unplace(&run->lanes[i]);
 		ct_samples_free(&run->lanes[i].samples);
 		ct_free(run->lanes[i].port_counts);
 		run->lanes[i].port_counts = NULL;

@@ -22,6 +22,8 @@ struct ct_session_attr {
 	const struct ct_world *world;
 	const struct ct_module *const *modules; /* NULL-ended */
 	const struct ct_net_settings *net_settings;
+	const struct ct_coll_settings *coll_settings; /* NULL = defaults */
+	const struct ct_group *group; /* that measures, beside others at once; NULL = all ranks */
 	const struct ct_net_wrap *net_wrap; /* measured transports only, never the control plane */
 	const char *record, *replay;        /* see coll.h */
 	uint64_t deadline_ns;               /* per phase; 0 = 60 s */
@@ -42,6 +44,8 @@ ct_status ct_session_open(const struct ct_session_attr *attr, struct ct_session 
 void ct_session_close(struct ct_session *session);
 
 const struct ct_world *ct_session_world(const struct ct_session *session);
+/* The ranks that an operation is among. */
+const struct ct_group *ct_session_group(const struct ct_session *session);
 
 /* "dissemination barrier over shm": how starts are synchronised, for the record. */
 const char *ct_session_sync_text(const struct ct_session *session);
@@ -169,12 +173,13 @@ struct ct_result {
 	bool oversubscribed;
 	struct ct_counters counters;
 	struct ct_port_counts ports;
+	struct ct_coll_about told; /* by the library, where it tells anything */
 	struct ct_expectation expected; /* filled by the caller of measure (see accept, bench) */
 	enum ct_verdict verdict;        /* CT_UNJUDGED until someone judges */
 	char path[160], library[96];    /* from the backend's caps */
 	struct ct_net_caps net;         /* for ct_result_expect(); 0 when read from a record */
 	ct_status status;         /* CT_OK; CT_UNSUPPORTED: this candidate cannot, see why */
-	char why[160];
+	char why[240];
 };
 
 /* Frees what RESULT owns, not RESULT itself. */

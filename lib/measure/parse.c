@@ -271,7 +271,7 @@ static ct_status read_expected(const struct place *record, struct ct_result *r)
 
 static ct_status read_parts(const struct place *record, struct ct_result *r)
 {
-	static const char *const top[] = { "schema", "kind", "candidate", "counters", "ports",
+	static const char *const top[] = { "schema", "kind", "candidate", "counters", "ports", "told",
 		"expected", "efficiency", "samples_ns", "histogram", NULL };
 	static const char *const candidate[] = { "knobs", "memory", NULL }, *const none[] = { NULL };
 	struct place at = *record;
@@ -295,6 +295,10 @@ static ct_status read_parts(const struct place *record, struct ct_result *r)
 		status = read_group(&at, "counters", none, r);
 	if (status == CT_OK)
 		status = ct_port_counts_parse(record->object, record->where, &r->ports);
+	at.object = json_object_get(record->object, "told");
+	at.pointer = "/told";
+	if (status == CT_OK && at.object != NULL)
+		status = read_group(&at, "told", none, r);
 	if (status == CT_OK)
 		status = read_expected(record, r);
 	if (status == CT_OK)

@@ -60,6 +60,8 @@ const struct ct_field ct_fields[] = {
 	FIELD("counters", "switches", CT_FIELD_U64, counters.switches),
 	FIELD("counters", "forced_switches", CT_FIELD_U64, counters.forced_switches),
 	FIELD("counters", "page_faults", CT_FIELD_U64, counters.page_faults),
+	FIELD("told", "predicted_ns", CT_FIELD_U64, told.predicted_ns),
+	FIELD("told", "chosen", CT_FIELD_TEXT, told.chosen),
 	FIELD("expected", "time_ns", CT_FIELD_U64, expected.time_ns),
 	FIELD("expected", "busbw_Bps", CT_FIELD_REAL, expected.busbw_Bps),
 	FIELD("expected", "formula", CT_FIELD_TEXT, expected.formula),
@@ -191,6 +193,16 @@ static bool put_expected(json_t *record, const struct ct_result *r)
 	return put(record, "", "efficiency", real((double)e->time_ns / (double)r->summary.median));
 }
 
+/* Groups that not every record has. */
+static bool is_there(const struct ct_result *r, const char *group)
+{
+	if (strcmp(group, "expected") == 0)
+		return r->expected.known;
+	if (strcmp(group, "told") == 0)
+		return r->told.predicted_ns > 0 || r->told.chosen[0] != '\0';
+	return true;
+}
+
 json_t *ct_record_point(const struct ct_result *result)
 {
 	json_t *record = json_pack("{s:s, s:s}", "schema", CT_RESULT_SCHEMA, "kind", "point");
@@ -202,7 +214,7 @@ json_t *ct_record_point(const struct ct_result *result)
 		return NULL;
 	}
 	for (const struct ct_field *f = ct_fields; f->key != NULL && good; f++)
-		if (result->expected.known || strcmp(f->group, "expected") != 0)
+		if (is_there(result, f->group))
 			good = put(record, f->group, f->key, field_value(f, result));
 	if (good && result->ports.known)
 		good = put(record, "", "ports", ct_port_counts_record(&result->ports));

@@ -45,6 +45,7 @@ ct_status ct_session_open(const struct ct_session_attr *attr, struct ct_session 
 	if (status != CT_OK)
 		goto free_session;
 	s->attr = *attr;
+	s->group = attr->group != NULL ? *attr->group : ct_world_whole(attr->world);
 	if (s->attr.deadline_ns == 0)
 		s->attr.deadline_ns = default_deadline_ns;
 	status = open_parts(s);
@@ -84,6 +85,11 @@ const struct ct_net_wrap *ct_session_net_wrap(const struct ct_session *session)
 bool ct_session_interrupted(const struct ct_session *session)
 {
 	return session->attr.interrupted != NULL && session->attr.interrupted(session->attr.arg) != 0;
+}
+
+const struct ct_group *ct_session_group(const struct ct_session *session)
+{
+	return &session->group;
 }
 
 const char *ct_session_sync_text(const struct ct_session *session)

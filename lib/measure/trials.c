@@ -30,8 +30,10 @@ void ct_trials_close(struct ct_trials *t)
 {
 	if (t == NULL)
 		return;
-	for (size_t i = 0; i < t->nlanes; i++)
+	for (size_t i = 0; i < t->nlanes; i++) {
 		ct_lane_release(&t->lanes[i]);
+		ct_lane_unplace(&t->lanes[i]);
+	}
 	while (t->nlibs > 0)
 		if (t->libs[--t->nlibs].status == CT_OK)
 			ct_coll_close(&t->libs[t->nlibs].lib);

@@ -19,6 +19,7 @@ static const struct bound bounds[CT_NCOLLS] = {
 	[CT_ALLGATHER] = { .takes = 1 },
 	[CT_REDUCE_SCATTER] = { .takes = 1, .reduces = true },
 	[CT_BROADCAST] = { .whole = true },
+	[CT_REDUCE] = { .whole = true, .reduces = true },
 	[CT_BARRIER] = { .takes = 0 },
 	[CT_P2P_LATENCY] = { .whole = true, .message = true },
 	[CT_P2P_ONEWAY] = { .whole = true, .message = true },

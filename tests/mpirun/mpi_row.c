@@ -109,6 +109,7 @@ static double expected(const struct ct_coll_desc *d, uint32_t rank, uint32_t nra
 	case CT_ALLTOALL: return input((uint32_t)(i / d->count), rank * d->count + i % d->count);
 	case CT_ALLGATHER: return input((uint32_t)(i / d->count), i % d->count);
 	case CT_REDUCE_SCATTER: return reduced(d->op, nranks, rank * d->count + i);
+	case CT_REDUCE: return reduced(d->op, nranks, i);
 	case CT_BROADCAST: return input(d->root, i);
 	default: return input(d->partner[rank], i);
 	}
@@ -126,7 +127,7 @@ static uint64_t recv_count(const struct ct_coll_desc *d, uint32_t n)
 
 static bool receives(const struct ct_coll_desc *d, uint32_t rank)
 {
-	if (d->coll == CT_BARRIER)
+	if (d->coll == CT_BARRIER || (d->coll == CT_REDUCE && rank != d->root))
 		return false;
 	if (d->partner == NULL)
 		return true;
@@ -230,6 +231,13 @@ static const struct {
 	{ CT_BROADCAST, "knomial", "bcast_intra_knomial" },
 	{ CT_BROADCAST, "scatter_allgather", "bcast_intra_scatter_allgather" },
 	{ CT_BROADCAST, "scatter_allgather_ring", "bcast_intra_scatter_allgather_ring" },
+	{ CT_REDUCE, "linear", "reduce_intra_basic_linear" },
+	{ CT_REDUCE, "chain", "reduce_intra_chain" },
+	{ CT_REDUCE, "pipeline", "reduce_intra_pipeline" },
+	{ CT_REDUCE, "binary", "reduce_intra_binary" },
+	{ CT_REDUCE, "binomial", "reduce_intra_binomial" },
+	{ CT_REDUCE, "in-order_binary", "reduce_intra_in_order_binary" },
+	{ CT_REDUCE, "rabenseifner", "reduce_intra_redscat_gather" },
 	{ CT_BARRIER, "linear", "barrier_intra_basic_linear" },
 	{ CT_BARRIER, "double_ring", "barrier_intra_doublering" },
 	{ CT_BARRIER, "recursive_doubling", "barrier_intra_recursivedoubling" },
@@ -305,7 +313,8 @@ static void try_algo(struct run *r, const struct ct_coll_algo *algo, const uint3
 static void try_types(struct run *r, const uint32_t *partner)
 {
 	for (int coll = 0; coll < CT_NCOLLS; coll++) {
-		bool reduces = coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER, good = true;
+		bool reduces = coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER || coll == CT_REDUCE;
+		bool good = true;
 		char what[80];
 
 		for (int type = 0; type < CT_NTYPES; type++)
@@ -403,7 +412,7 @@ int main(int argc, char **argv)
 	world.nhosts = 1;
 	r.ops = module->coll;
 	for (int opens = 0; opens < 2; opens++) { /* twice: close gives everything back */
-		if (r.ops->probe() != CT_OK || r.ops->open(&env, &r.self) != CT_OK) {
+		if (r.ops->probe(NULL) != CT_OK || r.ops->open(&env, &r.self) != CT_OK) {
 			printf("Bail out! %s\n", ct_why());
 			return 2;
 		}

@@ -8,9 +8,13 @@ check_PROGRAMS += tests/nccl/choices tests/nccl/moves tests/nccl/rings
 shell_tests += tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t tests/nccl/profiler_real.t
 testbed_tests += tests/testbed/nccl.t
 endif
+# Only compiled: it says whether our prototypes are those of nccl.h and cuda.h.
+check_LTLIBRARIES += libnccl-abi.la
 endif
-EXTRA_DIST += tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t \
+EXTRA_DIST += tests/nccl/gpu_check.t tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t \
 	tests/nccl/profiler_real.t tests/nccl/stand-in tests/testbed/nccl.t
+# Skipped where there is no GPU.
+shell_tests += tests/nccl/gpu_check.t
 
 fakecuda_la_SOURCES = tests/fake/cuda/device.c tests/fake/cuda/door.c tests/fake/cuda/driver.c \
 	tests/fake/cuda/fake.h tests/fake/cuda/fold.c tests/fake/cuda/kernel.c tests/fake/cuda/kernel.h \
@@ -47,3 +51,7 @@ tests/nccl/lib/libcuda.so.1: fakecuda.la
 		ln -sf '$(abs_builddir)/.libs/fakecuda.so' tests/nccl/lib/libnvidia-ml.so.1 && \
 		ln -sf '$(abs_builddir)/.libs/fakecuda.so' $@
 CLEANFILES += tests/nccl/lib/libcuda.so.1 tests/nccl/lib/libnvidia-ml.so.1
+
+libnccl_abi_la_SOURCES = tests/nccl/abi.c
+libnccl_abi_la_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(NCCL_HOME)/include
+libnccl_abi_la_CFLAGS = $(AM_CFLAGS) -Wconversion

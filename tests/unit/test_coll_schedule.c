@@ -54,7 +54,7 @@ static void prove_variants(const struct ct_algo *algo, struct ct_shape shape)
 	size_t s, r, p;
 
 	for (s = 0; s < (algo->segments ? 3 : 1); s++)
-		for (r = 0; r < (algo->coll == CT_BROADCAST ? 4 : 1); r++)
+		for (r = 0; r < (algo->coll == CT_BROADCAST || algo->coll == CT_REDUCE ? 4 : 1); r++)
 			for (p = 0; p < (runs_in_place(algo->coll) ? 2 : 1); p++) {
 				/* One-element segments of many elements only repeat. */
 				if (segments[s] == 4 && shape.count > 2 * n + 2)
