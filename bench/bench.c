@@ -16,7 +16,7 @@
 #include "versus.h"
 #include "topo/topo.h"
 
-const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_options, ct_nccl_options,
+const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_options, ct_library_options,
 	ct_job_options, ct_bench_own_options, NULL };
 
 static const struct ct_cli cli = {

@@ -34,7 +34,7 @@ const struct ct_option ct_rank_options[] = {
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
 };
 
-const struct ct_option ct_nccl_options[] = {
+const struct ct_option ct_library_options[] = {
 	{ "nccl-lib", 0, CT_OPT_TEXT, AT(coll_rows.nccl.lib), NULL, 0, 0, NULL, "FILE",
 		"library with NCCL's ABI; none given: libnccl.so.2, then librccl.so.1" },
 	{ "gpu-lib", 0, CT_OPT_TEXT, AT(coll_rows.nccl.gpu_lib), NULL, 0, 0, NULL, "FILE",

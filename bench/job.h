@@ -30,7 +30,7 @@ struct ct_job_settings {
 /* How the ranks come together and end: every command that has ranks. */
 extern const struct ct_option ct_rank_options[];
 /* Of backend nccl: bench, accept and list. */
-extern const struct ct_option ct_nccl_options[];
+extern const struct ct_option ct_library_options[];
 /* What is measured, and where it is kept: bench and accept. */
 extern const struct ct_option ct_job_options[];
 

@@ -13,7 +13,7 @@
 #include "net/net.h"
 
 const struct ct_option *const ct_list_options[] = { ct_net_options, ct_rank_options,
-	ct_nccl_options, NULL };
+	ct_library_options, NULL };
 
 static const struct ct_cli cli = {
 	.command = "list",
