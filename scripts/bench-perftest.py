@@ -49,4 +49,5 @@ def main():
     print("# time of perftest; interval of the median of the pairs' ratios, 95 % by order statistics")
 
 
-main()
+if __name__ == "__main__":
+    main()
