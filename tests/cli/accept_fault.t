@@ -21,7 +21,7 @@ jsonschema.Draft7Validator(schema).validate(json.load(open(sys.argv[2], encoding
 		"$CT_SRCDIR/results/verdict.schema.json" "$2"
 }
 
-run timeout 300 "$COLLTUNE" accept -t 6 --net tcp --budget 20s --rounds 1 -e 4K --no-algorithms \
+run timeout 300 "$COLLTUNE" accept -t 6 --net tcp --budget 100s --rounds 1 -e 4K --no-algorithms \
 	--stages pairs --net-fault delay:rank=2:ms=30 --json fault.json
 like "a late rank: named" "$out" '^ +1\. rank 2, receiving only: [0-9.]+ times slower'
 like "a late rank: the verdict names it" "$(sed -n '/^verdict:/,/^[^ v]/p' <<< "$out" | tr -s '\n ' ' ')" \

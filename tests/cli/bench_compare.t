@@ -17,7 +17,7 @@ like "two transports: a verdict" "$out" '# Verdict: allreduce float sum, out of 
 is "two transports: nothing but the tables' rows lacks a #" \
 	"$(grep -vc '^#' <<< "$out") $(grep -Ec '^ +(8|512) ' <<< "$out")" "4 4"
 is "two transports: both times of both sizes, with what is expected" \
-	"$(grep -Ec '^# +(8|512) .* [0-9.]+ [nu]s +[0-9]+% +[0-9.]+ [nu]s +[0-9]+%  ' <<< "$out")" 2
+	"$(grep -Ec '^# +(8|512) .* [0-9.]+ [mnu]s +[0-9]+% +[0-9.]+ [mnu]s +[0-9]+%  ' <<< "$out")" 2
 is "the record knows the device" "$(grep -c '"net":"tcp:lo"' "$tmp/run.jsonl")" 16
 run "$COLLTUNE" compare "$tmp/run.jsonl" "$tmp/run.jsonl" --a-candidate native/shm \
 	--b-candidate native/tcp:lo

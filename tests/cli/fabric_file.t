@@ -66,6 +66,4 @@ run "$COLLTUNE" topo --fabric --load none
 is "no such file: exit" "$status" 3
 run "$COLLTUNE" topo --fabric --matrix
 is "--fabric with --matrix: exit" "$status" 2
-run "$COLLTUNE" topo --dot f
-is "--dot without --fabric: exit" "$status" 2
 tap_done
