@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Buffers of one test, of the kinds of memory that candidates name. Where the processor cannot touch
- * them, inputs are made and results compared in a shadow on the host, untimed.
+ * Buffers of one test, of the kinds of memory that candidates name. Where the processor cannot
+ * touch them, inputs are made and results compared in a shadow on the host, untimed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,8 @@ ct_status ct_buffers_make(struct ct_buffers *b, const char *memory, const struct
 
 	if (status != CT_OK)
 		return status;
-	if (__builtin_mul_overflow(n.send, each, &send) || __builtin_mul_overflow(n.recv, each, &recv))
+	if (__builtin_mul_overflow(n.send, each, &send) ||
+		__builtin_mul_overflow(n.recv, each, &recv))
 		return ct_fail(CT_INVALID, "%s of %llu elements is beyond the address space",
 			ct_coll_name(desc->coll), (unsigned long long)desc->count);
 	if ((b->device & CT_MEM_DEALT) != 0)
@@ -85,8 +86,8 @@ ct_status ct_buffers_fill(const struct ct_buffers *b, const struct ct_coll_desc 
 	ct_verify_fill(&d, g->rank, g->nranks, seed);
 	for (size_t i = 0; b != NULL && i < 2 && status == CT_OK; i++)
 		if (b->shadow[i] != NULL)
-			status = b->memory[i].ops->copy(&b->memory[i], b->memory[i].at, b->shadow[i],
-				b->bytes[i]);
+			status = b->memory[i].ops->copy(
+				&b->memory[i], b->memory[i].at, b->shadow[i], b->bytes[i]);
 	return status;
 }
 
@@ -98,8 +99,8 @@ ct_status ct_buffers_check(const struct ct_buffers *b, const struct ct_coll_desc
 
 	for (size_t i = 0; b != NULL && i < 2 && status == CT_OK; i++)
 		if (b->shadow[i] != NULL)
-			status = b->memory[i].ops->copy(&b->memory[i], b->shadow[i], b->memory[i].at,
-				b->bytes[i]);
+			status = b->memory[i].ops->copy(
+				&b->memory[i], b->shadow[i], b->memory[i].at, b->bytes[i]);
 	if (status == CT_OK)
 		*wrong = ct_verify_count(&d, g->rank, g->nranks, seed);
 	return status;

@@ -127,7 +127,8 @@ ct_status ct_port_ends_gather(struct ct_session *session, struct ct_lane *lane)
 	uint32_t pick[CT_MOST_ENDS], n = w->total < CT_MOST_ENDS ? w->total : CT_MOST_ENDS;
 	struct row *rows = ct_alloc(n, sizeof(*rows));
 	struct ct_port_end *ends = ct_alloc(n, sizeof(*ends));
-	ct_status status = ct_session_agree(session, rows != NULL && ends != NULL ? CT_OK : CT_NOMEM);
+	ct_status status =
+		ct_session_agree(session, rows != NULL && ends != NULL ? CT_OK : CT_NOMEM);
 
 	for (uint32_t i = 0; i < n; i++)
 		pick[i] = i;

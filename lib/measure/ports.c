@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the RDMA ports of every host counted while one candidate was measured. The first rank of each
- * host reads all of the host's ports, whenever another candidate takes its turn: never within a
- * batch. Whoever else uses a port then is counted too.
+ * What the RDMA ports of every host counted while one candidate was measured. The first rank of
+ * each host reads all of the host's ports, whenever another candidate takes its turn: never within
+ * a batch. Whoever else uses a port then is counted too.
  */
 #include <string.h>
 
@@ -86,7 +86,8 @@ static void read_all(struct ct_port_watch *w)
 static uint64_t load_of(const struct ct_counts *c)
 {
 	static const enum ct_count_id pairs[][2] = {
-		{ CT_COUNT_TX_BYTES, CT_COUNT_RX_BYTES }, { CT_COUNT_TX_PACKETS, CT_COUNT_RX_PACKETS },
+		{ CT_COUNT_TX_BYTES, CT_COUNT_RX_BYTES },
+		{ CT_COUNT_TX_PACKETS, CT_COUNT_RX_PACKETS },
 		{ CT_COUNT_NET_TX_BYTES, CT_COUNT_NET_RX_BYTES },
 	};
 
@@ -216,13 +217,17 @@ static json_t *counts_of(const struct ct_counts *c)
 {
 	json_t *counts = json_object();
 
-	for (unsigned int i = 0; i < CT_NCOUNTS; i++)
-		if ((c->exposed >> i & 1) != 0 && json_object_set_new(counts,
-			ct_count((enum ct_count_id)i)->name,
-			json_integer((json_int_t)(c->value[i] < INT64_MAX ? c->value[i] : INT64_MAX))) != 0) {
+	for (unsigned int i = 0; i < CT_NCOUNTS; i++) {
+		json_int_t value = (json_int_t)(c->value[i] < INT64_MAX ? c->value[i] : INT64_MAX);
+
+		if ((c->exposed >> i & 1) == 0)
+			continue;
+		if (json_object_set_new(counts, ct_count((enum ct_count_id)i)->name,
+			json_integer(value)) != 0) {
 			json_decref(counts);
 			return NULL;
 		}
+	}
 	return counts;
 }
 
@@ -233,10 +238,10 @@ static json_t *ends_of(const struct ct_port_counts *ports)
 	for (uint32_t i = 0; i < ports->nends; i++) {
 		const struct ct_port_end *e = &ports->ends[i];
 		const struct ct_counts *c = &e->counts;
-		json_t *end = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o, s:o}", "host", e->host, "device",
-			e->device, "port", (json_int_t)e->port, "active", e->active, "counts", counts_of(c),
-			"reset", names_of(c->reset & c->exposed), "saturated",
-			names_of(c->saturated & c->exposed));
+		json_t *end = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o, s:o}", "host", e->host,
+			"device", e->device, "port", (json_int_t)e->port, "active", e->active,
+			"counts", counts_of(c), "reset", names_of(c->reset & c->exposed),
+			"saturated", names_of(c->saturated & c->exposed));
 
 		if (json_array_append_new(array, end) != 0) {
 			json_decref(array);
@@ -298,7 +303,8 @@ static ct_status parse_mask(const json_t *ports, const char *key, const char *wh
 		char hint[256];
 
 		if (id == CT_NCOUNTS)
-			return ct_fail(CT_INVALID, "%s: /ports/%s/%zu: no counter's name%s", where, key, i,
+			return ct_fail(CT_INVALID, "%s: /ports/%s/%zu: no counter's name%s", where,
+				key, i,
 				name != NULL ? ct_name_hint(name, all_names(names), hint) : "");
 		*mask |= ct_count_bit(id);
 	}
@@ -362,8 +368,8 @@ static ct_status parse_ends(const json_t *ports, const char *where, struct ct_po
 
 ct_status ct_port_counts_parse(const json_t *record, const char *where, struct ct_port_counts *out)
 {
-	static const char *const known[] = { "active", "used", "counts", "reset", "saturated", "nports",
-		"ends", NULL };
+	static const char *const known[] = { "active", "used", "counts", "reset", "saturated",
+		"nports", "ends", NULL };
 	const json_t *ports = json_object_get(record, "ports");
 	struct ct_port_counts c = { .known = true };
 	uint64_t active = 0, used = 0;

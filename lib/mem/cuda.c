@@ -97,8 +97,8 @@ static ct_status open_device(struct driver *d, uint32_t device)
 	if (error == SUCCESS && n > 0 && (device & CT_MEM_DEALT) != 0)
 		device = (device & ~CT_MEM_DEALT) % (uint32_t)n;
 	if (error == SUCCESS && device >= (uint32_t)n) {
-		status = ct_fail(CT_UNSUPPORTED, "CUDA: no GPU %u, there %s %d", device, n == 1 ? "is" :
-			"are", n);
+		status = ct_fail(CT_UNSUPPORTED, "CUDA: no GPU %u, there %s %d", device,
+			n == 1 ? "is" : "are", n);
 		goto close_library;
 	}
 	if (error == SUCCESS)
@@ -144,8 +144,10 @@ static ct_status cuda_alloc(uint32_t device, uint64_t bytes, struct ct_mem *mem)
 
 	if (d == NULL)
 		return CT_NOMEM;
-	status = bytes <= UINT64_MAX - step_bytes ? open_device(d, device) :
-		ct_fail(CT_NOMEM, "%llu bytes are beyond the address space", (unsigned long long)bytes);
+	status = bytes <= UINT64_MAX - step_bytes ?
+		open_device(d, device) :
+		ct_fail(CT_NOMEM, "%llu bytes are beyond the address space",
+			(unsigned long long)bytes);
 	if (status != CT_OK)
 		goto free_driver;
 	bytes = (bytes + step_bytes - 1) / step_bytes * step_bytes;
@@ -207,7 +209,8 @@ static ct_status cuda_dmabuf(const struct ct_mem *mem, int *fd, uint64_t *offset
 	if (error == SUCCESS)
 		error = d->device_attribute(&supported, ATTRIBUTE_DMA_BUF, d->device);
 	if (d->handle == NULL || error != SUCCESS || supported == 0)
-		return ct_fail(CT_UNSUPPORTED, "CUDA: this driver or GPU exports no dma-buf (needed: CUDA "
+		return ct_fail(CT_UNSUPPORTED,
+			"CUDA: this driver or GPU exports no dma-buf (needed: CUDA "
 			"11.7, the open kernel modules)");
 	error = d->handle(&made, at - before, (mem->bytes + before + page - 1) / page * page,
 		HANDLE_DMA_BUF_FD, 0);

@@ -72,9 +72,10 @@ static ct_status huge_alloc(uint32_t device, uint64_t bytes, struct ct_mem *mem)
 	mem->at = transparent(whole, page);
 	if (mem->at == NULL)
 		return ct_fail(CT_NOMEM, "out of memory: %llu bytes", (unsigned long long)whole);
-	snprintf(mem->note, sizeof(mem->note), "no %llu MiB in reserved huge pages (vm.nr_hugepages): "
-		"%s; transparent ones were asked for instead", (unsigned long long)(whole >> 20),
-		strerror(error));
+	snprintf(mem->note, sizeof(mem->note),
+		"no %llu MiB in reserved huge pages (vm.nr_hugepages): "
+		"%s; transparent ones were asked for instead",
+		(unsigned long long)(whole >> 20), strerror(error));
 	return CT_OK;
 }
 

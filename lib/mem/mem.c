@@ -49,8 +49,10 @@ static ct_status parse_device(const char *text, const char *digits, uint32_t *de
 	unsigned long n = strtoul(digits, &end, 10);
 
 	if (digits[0] < '0' || digits[0] > '9' || *end != '\0' || n > 1023)
-		return ct_fail(CT_INVALID, "memory \"%.32s\": after the colon stands the number of a "
-			"device", text);
+		return ct_fail(CT_INVALID,
+			"memory \"%.32s\": after the colon stands the number of a "
+			"device",
+			text);
 	*device = (uint32_t)n;
 	return CT_OK;
 }
@@ -76,8 +78,10 @@ ct_status ct_mem_parse(const char *text, const struct ct_mem_ops **ops, uint32_t
 		*ops = rows[i];
 		if (text[length] == '\0')
 			return CT_OK;
-		return rows[i]->host ? ct_fail(CT_INVALID, "memory %s has no devices to choose (\"%.32s\")",
-			name, text) : parse_device(text, text + length + 1, device);
+		return rows[i]->host ?
+			ct_fail(CT_INVALID, "memory %s has no devices to choose (\"%.32s\")", name,
+				text) :
+			parse_device(text, text + length + 1, device);
 	}
 	near = ct_nearest(name, names);
 	return ct_fail(CT_INVALID, "no memory \"%.32s\"%s%s; there are host, huge, cuda", text,

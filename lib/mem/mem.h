@@ -33,23 +33,25 @@ struct ct_mem_ops {
 	bool host; /* the processor may load from it and store to it */
 	/* Can DEVICE (0, 1, …; see CT_MEM_DEALT) be used here? CT_UNSUPPORTED with the reason. */
 	ct_status (*probe)(uint32_t device);
-	/* BYTES > 0, aligned to a page at least. Sets all of *MEM but ops. CT_NOMEM, CT_UNSUPPORTED. */
+	/* BYTES > 0, aligned to a page at least. Sets all of *MEM but ops. CT_NOMEM,
+	 * CT_UNSUPPORTED. */
 	ct_status (*alloc)(uint32_t device, uint64_t bytes, struct ct_mem *mem);
 	void (*free)(struct ct_mem *mem);
 	/* BYTES from FROM to TO, of which one or both lie in MEM; complete on return. NULL: memcpy
 	 * will do. CT_IO. */
 	ct_status (*copy)(const struct ct_mem *mem, void *to, const void *from, uint64_t bytes);
-	/* MEM as a dma-buf: *FD is the caller's to close, MEM begins at *OFFSET of it. NULL: the kind
-	 * has none. CT_UNSUPPORTED with the reason, CT_IO. */
+	/* MEM as a dma-buf: *FD is the caller's to close, MEM begins at *OFFSET of it. NULL: the
+	 * kind has none. CT_UNSUPPORTED with the reason, CT_IO. */
 	ct_status (*dmabuf)(const struct ct_mem *mem, int *fd, uint64_t *offset);
 };
 
 /* The rows, ended by NULL: host huge cuda. */
 CT_MODULE_API const struct ct_mem_ops *const *ct_mem_rows(void);
 
-/* TEXT is a name, or NAME:DEVICE ("cuda:1"); NULL or "" = host. *DEVICE is CT_MEM_DEALT where none is
- * named. CT_INVALID names the nearest; a device where the kind has none. */
-CT_MODULE_API ct_status ct_mem_parse(const char *text, const struct ct_mem_ops **ops, uint32_t *device);
+/* TEXT is a name, or NAME:DEVICE ("cuda:1"); NULL or "" = host. *DEVICE is CT_MEM_DEALT where none
+ * is named. CT_INVALID names the nearest; a device where the kind has none. */
+CT_MODULE_API ct_status ct_mem_parse(
+	const char *text, const struct ct_mem_ops **ops, uint32_t *device);
 
 /* BYTES (0 counts as 1) of the kind OPS on DEVICE. Free with ct_mem_free(). CT_NOMEM,
  * CT_UNSUPPORTED (not here, see probe). */

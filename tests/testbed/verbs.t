@@ -66,17 +66,6 @@ peers "peers with GIDs of different families" \
 	--ib-gid=10.2.0.1 --ib-gid=fd00::1
 peers "peers with different options" 'rank 1 was started with --qps 2, rank 0 with 1' --qps=1 --qps=2
 
-# The device has a million queue pairs; what a control group may have is less.
-limit=/sys/fs/cgroup/colltune
-mkdir -p /sys/fs/cgroup && { mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup; }
-echo +rdma > /sys/fs/cgroup/cgroup.subtree_control && mkdir -p "$limit" &&
-	echo "rxe1 hca_object=10" > "$limit/rdma.max" && echo "rxe2 hca_object=10" >> "$limit/rdma.max"
-run timeout 120 bash -c "echo \$\$ > $limit/cgroup.procs; exec $MPIRUN --bind-to none --oversubscribe -n 2 \
-	$COLLTUNE bench allreduce --net verbs -b 64 -e 64 -n 3 --qps 16"
-is "more queue pairs than there are: exit status" "$status" 3
-like "more queue pairs than there are: device, found, needed" "$err" \
-	'^colltune bench: verbs: device rxe[12] gives [0-9]+ queue pairs, needed are 16'
-
 during rxe2 "link_down 2" -n 100000000 --budget 3600s --timeout 30s
 like "a link taken down in mid-run: ends with status 3 or 4" "$status" '^[34]$'
 like "a link taken down in mid-run: device or peer are named" "$err" \
