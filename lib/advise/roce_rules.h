@@ -7,6 +7,8 @@
 #ifndef CT_ADVISE_ROCE_RULES_H
 #define CT_ADVISE_ROCE_RULES_H
 
+#include "advise.h"
+
 /* A check of one end is called for each active one; one of the host once. */
 typedef ct_status ct_roce_check(const struct ct_advice_rule *rule, const struct ct_end *end,
 	struct ct_findings *out);
