@@ -6,11 +6,13 @@
 #include "bench.h"
 #include "cli.h"
 #include "tune/tune.h"
+#include "verify.h"
 
 enum { NAMES = 32, MODE = 0644 };
 
 struct export_settings {
-	char *to, *output, *rules_path;
+	char *to, *output, *rules_path, *launch, *module_dir;
+	bool verify;
 };
 
 #define AT(field) offsetof(struct export_settings, field)
@@ -21,6 +23,12 @@ static const struct ct_option own_options[] = {
 		"write there instead of to standard output" },
 	{ "rules-path", 0, CT_OPT_TEXT, AT(rules_path), NULL, 0, 0, NULL, "FILE",
 		"openmpi-params, env: where the file they point to lies on the nodes" },
+	{ "verify", 0, CT_OPT_FLAG, AT(verify), NULL, 0, 0, NULL, NULL,
+		"openmpi, with -o: launch twice; does the algorithm of each rule run, is its gain there?" },
+	{ "launch", 0, CT_OPT_TEXT, AT(launch), "mpirun", 0, 0, NULL, "WORDS",
+		"--verify: how to launch; split at blanks, no shell" },
+	{ "module-dir", 0, CT_OPT_TEXT, AT(module_dir), PKGLIBDIR, 0, 0, NULL, "DIR",
+		"--verify: where colltune-witness.so lies" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
 };
 #undef AT
@@ -70,8 +78,24 @@ static ct_status put(const struct export_settings *s, const struct ct_export *ou
 	return CT_OK;
 }
 
+/* *CODE: 1 when another algorithm ran than the file says. */
+static ct_status verify(const struct export_settings *s, const struct ct_exporter *to,
+	const struct ct_rules *rules, const char *rules_name, int *code)
+{
+	struct ct_verify_in in = { rules, rules_name, s->output, s->launch, s->module_dir };
+	struct ct_verified verified;
+	ct_status status;
+
+	if (strcmp(to->name, "openmpi") != 0 || s->output == NULL)
+		return ct_fail(CT_UNSUPPORTED, "--verify: %s", s->output == NULL ? "needs -o FILE" :
+			"only --to openmpi can be verified; this file was written, and not verified");
+	status = ct_verify_openmpi(&in, &verified);
+	*code = verified.other > 0 || verified.ran == 0 ? CT_EXIT_FAIL : CT_EXIT_PASS;
+	return status;
+}
+
 static ct_status write_out(const struct export_settings *s, const struct ct_exporter *to,
-	const char *rules_name)
+	const char *rules_name, int *code)
 {
 	struct ct_export_in in = { .rules_path = s->rules_path };
 	struct ct_rules *rules = NULL;
@@ -91,6 +115,8 @@ static ct_status write_out(const struct export_settings *s, const struct ct_expo
 	if (status == CT_OK && s->output != NULL)
 		fprintf(stderr, "colltune export: %u rules to %s; to use it: %s\n", out.written, s->output,
 			to->use);
+	if (status == CT_OK && s->verify)
+		status = verify(s, to, rules, rules_name, code);
 	ct_export_free(&out);
 	ct_rules_free(rules);
 	return status;
@@ -98,11 +124,12 @@ static ct_status write_out(const struct export_settings *s, const struct ct_expo
 
 int ct_export_main(int argc, char **argv)
 {
-	struct export_settings s = { NULL, NULL, NULL };
+	struct export_settings s = { .to = NULL };
 	const struct ct_exporter *to = NULL;
 	const char *words[1] = { NULL };
 	enum ct_cli_result parsed = ct_cli_parse(&cli, argc, argv, &s, words);
 	ct_status status = CT_OK;
+	int code = CT_EXIT_PASS;
 
 	if (parsed != CT_CLI_RUN) {
 		ct_options_free(ct_export_options, &s);
@@ -116,9 +143,9 @@ int ct_export_main(int argc, char **argv)
 	else
 		status = find(s.to, &to);
 	if (status == CT_OK && to != NULL)
-		status = write_out(&s, to, words[0]);
+		status = write_out(&s, to, words[0], &code);
 	if (status != CT_OK)
 		ct_cli_complain("export", ct_why());
 	ct_options_free(ct_export_options, &s);
-	return ct_exit_of(status);
+	return status == CT_OK ? code : ct_exit_of(status);
 }

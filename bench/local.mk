@@ -47,6 +47,7 @@ EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c
 # What a type of cluster should reach.
 colltune_SOURCES += bench/profile.h bench/profile.c
 # The search for the fastest settings.
-colltune_SOURCES += bench/tune.h bench/tune.c bench/tune_show.c bench/tune_judge.c bench/tune_advice.c
+colltune_SOURCES += bench/tune.h bench/tune.c bench/tune_show.c bench/tune_judge.c bench/tune_advice.c bench/tune_check.c \
+	bench/verify.h bench/verify.c
 # What NCCL's profiler plugin wrote.
 colltune_SOURCES += bench/nccl_job.c

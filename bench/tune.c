@@ -33,6 +33,8 @@ static const struct ct_option own_options[] = {
 		"say what the model would choose for so many ranks; predicted, not measured" },
 	{ "judge", 0, CT_OPT_FLAG, AT(judge), NULL, 0, 0, NULL, NULL,
 		"afterwards an exhaustive sweep, and fresh samples of what was chosen; takes long" },
+	{ "check", 0, CT_OPT_TEXT, AT(check), NULL, 0, 0, NULL, "RULES",
+		"search nothing: each rule of the first backend beside the default, at three sizes" },
 	{ "seed", 0, CT_OPT_INT, AT(job.seed), "1", 0, 9e15, NULL, "N", "of the order of candidates" },
 	{ "progress", 0, CT_OPT_FLAG, AT(job.progress), NULL, 0, 0, NULL, NULL,
 		"a line on stderr for each operation" },
@@ -50,7 +52,7 @@ static const struct ct_cli cli = {
 		"colltune tune allreduce), or with threads (-t 4). The default is always among them. The rules "
 		"that come of it name their gain with its interval; where there is none, defaults are best.",
 	.lists = ct_tune_options,
-	.min_words = 1,
+	.min_words = 0,
 	.max_words = WORDS,
 };
 
@@ -100,6 +102,9 @@ static ct_status check(struct asked *asked, const char *const *words)
 			"time", s->job.net);
 	if (status == CT_OK && s->min_bytes > s->max_bytes)
 		status = ct_fail(CT_INVALID, "-b is above -e");
+	if (status == CT_OK && (asked->ncolls == 0) == (s->check == NULL))
+		status = ct_fail(CT_INVALID, "needs an operation to tune (allreduce, alltoall, …), or --check "
+			"RULES");
 	asked->backends = s->job.coll != NULL ? s->job.coll :
 		ct_cli_launcher().size > 1 ? "native,mpi" : "native";
 	return status;
@@ -179,6 +184,8 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 
 	if (status == CT_OK && rank->world.nranks < 2)
 		status = ct_fail(CT_INVALID, "tune needs at least 2 ranks: mpirun -n 2 …, or -t 2");
+	if (status == CT_OK && s->check != NULL)
+		return ct_tune_check(rank, s, asked->backends, asked->type);
 	if (status == CT_OK && rank->world.rank == 0)
 		print_head(rank, asked);
 	if (status == CT_OK)

@@ -10,7 +10,7 @@ struct ct_tune_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	uint64_t budget, min_bytes, max_bytes;
 	double factor, effort;
-	char *type, *output;
+	char *type, *output, *check;
 	bool judge, no_model;
 	int64_t predict; /* ranks; 0 = nothing is predicted */
 };
@@ -24,6 +24,10 @@ void ct_tune_show_predicted(const struct ct_tuned *tuned, const struct ct_world 
 /* Rank 0: the list of suggestions. RULES_PATH: where the rules were written; NULL = nowhere. CT_NOMEM. */
 ct_status ct_tune_advise(const struct ct_tuned *tuned, const struct ct_world *world,
 	const char *rules_path);
+
+/* Collective: --check. BACKEND: the first of a list. */
+ct_status ct_tune_check(struct ct_rank *rank, const struct ct_tune_settings *settings,
+	const char *backend, ct_type type);
 
 /* Rank 0: what part P was worth. */
 void ct_tune_show_verdict(const struct ct_tuned *tuned, size_t p, const struct ct_tune_verdict *verdict);

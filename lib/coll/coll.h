@@ -179,6 +179,9 @@ CT_MODULE_API const char *ct_openmpi_word(ct_coll coll);
 CT_MODULE_API int ct_openmpi_id(ct_coll coll);
 CT_MODULE_API const char *const *ct_openmpi_algos(ct_coll coll);
 
+/* The function of libmpi (4.1, 5.0) that is algorithm ALGO of COLL, or NULL: what a witness sees. */
+const char *ct_openmpi_function(ct_coll coll, const char *algo);
+
 /* Does NAME of backend native reduce every element in rank order, ((x0 op x1) op x2) …, whatever the
  * transport and the timing? Pure. */
 bool ct_coll_in_order(ct_coll coll, const char *name);

@@ -23,3 +23,10 @@ libnccl_profiler_colltune_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -sha
 	-Wl,--version-script=$(srcdir)/lib/plugin/profiler.map
 EXTRA_libnccl_profiler_colltune_la_DEPENDENCIES = lib/plugin/profiler.map
 EXTRA_DIST += lib/plugin/profiler.map
+
+# Preloaded by "export --verify": which of Open MPI's algorithms ran. It links nothing of ours.
+if WITH_MPI
+pkglib_LTLIBRARIES += colltune-witness.la
+colltune_witness_la_SOURCES = lib/plugin/witness.c
+colltune_witness_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
+endif

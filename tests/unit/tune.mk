@@ -3,3 +3,4 @@
 unit_tests += tests/unit/test_tune_search tests/unit/test_tune_winners
 shell_tests += tests/cli/tune.t
 mpirun_tests += tests/mpirun/tune_run.t
+mpirun_tests += tests/mpirun/verify.t

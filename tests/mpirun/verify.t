@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# colltune export --verify: a preloaded witness sees that the algorithms of the rules run; that the gain
+# is there is told, and not asked of this machine.
+. "${CT_SRCDIR:?}/tests/tap.sh"
+
+cat > "$tmp/rules.json" << 'END'
+{"schema":"colltune-rules/1","scope":{"machine":"sha256:0000000000000000000000000000000000000000000000000000000000000000","nodes":[1,1],"ranks_per_node":[2,2]},"rules":[
+{"coll":"allreduce","backend":"mpi","type":"any","bytes":[8,4095],"set":{"algo":"nonoverlapping"}},
+{"coll":"alltoall","backend":"mpi","type":"any","bytes":[64,8191],"set":{"algo":"pairwise"}},
+{"coll":"allgather","backend":"mpi","type":"any","bytes":[64,8191],"set":{"algo":"ring"}},
+{"coll":"broadcast","backend":"mpi","type":"any","bytes":[1024,65535],"set":{"algo":"chain","segsize":4096,"fanout":2}}]}
+END
+ok "verify" timeout 300 "$COLLTUNE" export "$tmp/rules.json" --to openmpi -o "$tmp/rules.conf" --verify \
+	--launch "$MPIRUN --oversubscribe"
+like "every algorithm that ran is the rule's" "$out" \
+	'^verify: the algorithm of the rules ran at 12 sizes, another one at 0$'
+is "each is measured beside the default" "$(grep -cE '^verify: check: /rules/[0-3] ' <<< "$out")" 12
+
+run "$COLLTUNE" export "$tmp/rules.json" --to openmpi-json -o "$tmp/rules6.json" --verify
+is "another format: exit status" "$status" 3
+like "another format: written, not verified" "$err" 'was written, and not verified'
+run "$COLLTUNE" export "$tmp/rules.json" --to openmpi -o "$tmp/rules.conf" --verify --module-dir "$tmp"
+is "no witness: exit status" "$status" 3
+like "no witness: message" "$err" 'colltune-witness.so'
+run "$COLLTUNE" export "$tmp/rules.json" --to openmpi -o "$tmp/rules.conf" --verify --launch ' '
+is "no command: exit status" "$status" 2
+tap_done
