@@ -169,6 +169,12 @@ static ct_status judge(const struct ct_rank *rank, struct ct_tuned *tuned)
 	return status;
 }
 
+static ct_status enough(const struct ct_rank *rank)
+{
+	return rank->world.nranks > 1 ? CT_OK :
+		ct_fail(CT_INVALID, "tune needs at least 2 ranks: mpirun -n 2 …, or -t 2");
+}
+
 static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 {
 	const struct asked *asked = arg;
@@ -182,8 +188,8 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 	struct ct_tuned *tuned = NULL;
 	ct_status status = ct_job_alike(rank, ct_tune_options, s, asked->words);
 
-	if (status == CT_OK && rank->world.nranks < 2)
-		status = ct_fail(CT_INVALID, "tune needs at least 2 ranks: mpirun -n 2 …, or -t 2");
+	if (status == CT_OK)
+		status = enough(rank);
 	if (status == CT_OK && s->check != NULL)
 		return ct_tune_check(rank, s, asked->backends, asked->type);
 	if (status == CT_OK && rank->world.rank == 0)
