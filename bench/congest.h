@@ -52,6 +52,19 @@ struct ct_congest_run {
  * CT_NOMEM and whatever the transport says; who calls has a deadline. */
 ct_status ct_congest_run(struct ct_congest_run *run);
 
+/* What flows of check --traffic showed; the same on every rank. */
+struct ct_traffic {
+	struct ct_rank *rank;
+	const char *net;
+	uint64_t span_ns, bytes;
+	bool ran;
+	double forward_Bps, backward_Bps; /* rank 0 to 1 and back, one after the other */
+	double incast_Bps, link_Bps;      /* all to rank 0; raw rate of its link, 0 = not known */
+};
+
+/* Collective: each of three patterns for SPAN_NS over NET. Errors of ct_net_open() and ct_congest_run(). */
+ct_status ct_traffic_run(struct ct_traffic *traffic);
+
 /* May this job load its hosts? Up to four always. CT_INVALID names the hosts and the load expected. Pure. */
 ct_status ct_congest_allowed(const struct ct_world *world, bool load_fabric, uint64_t span_ns,
 	uint32_t rounds);

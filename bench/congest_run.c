@@ -5,11 +5,12 @@
  * window, so that both ends have posted equally many whatever the rates were.
  */
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "congest.h"
 
-enum { PING_BYTES = 64, LAST = 1, BARRIER_BYTES = 16 };
+enum { FREE_HOSTS = 4, PING_BYTES = 64, LAST = 1, BARRIER_BYTES = 16 };
 
 static const char *const names[] = { "incast", "outcast", "alltoall", "permutation" };
 
@@ -63,6 +64,23 @@ ct_status ct_congest_make(enum ct_congest_kind kind, uint32_t nranks, uint32_t f
 	p->asks = nranks - 1;
 	p->answers = 1;
 	return CT_OK;
+}
+
+ct_status ct_congest_allowed(const struct ct_world *world, bool load_fabric, uint64_t span_ns,
+	uint32_t rounds)
+{
+	char hosts[300] = "", time[32];
+	size_t used = 0;
+
+	if (load_fabric || world->nhosts <= FREE_HOSTS)
+		return CT_OK;
+	for (uint32_t i = 0; i < world->nhosts && used + CT_HOST_NAME + 8 < sizeof(hosts); i++)
+		used += (size_t)snprintf(hosts + used, sizeof(hosts) - used, "%s%s", i > 0 ? ", " : "",
+			world->hosts[i].name);
+	return ct_fail(CT_INVALID, "%u hosts (%s%s) would send and receive as fast as they can for %s of each "
+		"pattern, %u times over: say --load-fabric if that may be", world->nhosts, hosts,
+		world->nhosts > FREE_HOSTS && used + CT_HOST_NAME + 8 >= sizeof(hosts) ? ", …" : "",
+		ct_time_text(span_ns, time), rounds);
 }
 
 /* ---- one rank --------------------------------------------------------------------------------- */

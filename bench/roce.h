@@ -16,7 +16,7 @@ struct ct_roce_settings {
 	int host;
 	bool unit;
 	char *sysroot, *explain;
-	bool list_rules;
+	bool list_rules, traffic;
 	uint64_t window, interval, duration;
 	char *prometheus;
 	char *pattern, *baseline, *note; /* congest */

@@ -42,6 +42,34 @@ static bool is_warning(const json_t *finding)
 	return severity != NULL && strcmp(severity, "warning") == 0;
 }
 
+/* On which priorities the flows of --traffic left PORT, and what was counted meanwhile. */
+static void show_traffic(const json_t *port, struct ct_buf *out)
+{
+	static const char *const counts[] = { "tx_packets", "ecn_marked", "cnp_tx", "cnp_rx", "seq_naks",
+		"ack_timeouts", "retries", "rx_out_of_sequence" };
+	const json_t *bytes = json_object_get(json_object_get(port, "statistics"), "tx_bytes"), *v;
+	char device[LINE];
+	double sum = 0;
+	size_t i;
+
+	clean(port, "device", device);
+	json_array_foreach(bytes, i, v)
+		sum += (double)json_integer_value(v);
+	ct_buf_add(out, "  traffic: %s: left on priorities", device);
+	json_array_foreach(bytes, i, v)
+		if (sum > 0 && (double)json_integer_value(v) >= 0.01 * sum)
+			ct_buf_add(out, " %zu (%.0f %%)", i, 100 * (double)json_integer_value(v) / sum);
+	ct_buf_add(out, "%s;", sum > 0 ? "" : " not exposed");
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		v = json_object_get(json_object_get(port, "counts"), counts[i]);
+		if (v != NULL)
+			ct_buf_add(out, " %s %lld", counts[i], (long long)json_integer_value(v));
+		else
+			ct_buf_add(out, " %s not exposed", counts[i]);
+		ct_buf_add(out, "%s", i + 1 < sizeof(counts) / sizeof(counts[0]) ? "," : "\n");
+	}
+}
+
 /* A host's ports in one line, what could not be read, and its findings; counts the warnings. */
 static void show_host(const json_t *host, struct ct_buf *out, unsigned int *warnings)
 {
@@ -64,6 +92,9 @@ static void show_host(const json_t *host, struct ct_buf *out, unsigned int *warn
 		*warnings += is_warning(row);
 		ct_roce_finding_show(row, out);
 	}
+	if (json_is_true(json_object_get(host, "traffic")))
+		json_array_foreach(json_object_get(host, "ports"), i, row)
+			show_traffic(row, out);
 	json_array_foreach(json_object_get(host, "missing"), i, row) {
 		ct_text_clean(text, sizeof(text), json_is_string(row) ? json_string_value(row) : "");
 		ct_buf_wrapped(out, "  not read: ", text);

@@ -11,7 +11,7 @@
 #include "congest.h"
 #include "roce.h"
 
-enum { FREE_HOSTS = 4, PING_BYTES = 64, ROUNDS_KEPT = 1000 };
+enum { PING_BYTES = 64, ROUNDS_KEPT = 1000 };
 
 /* What all rounds of one pattern gave, on rank 0. */
 struct sums {
@@ -36,23 +36,6 @@ struct congest {
 	struct ct_netstats *stats;
 	char path[160];
 };
-
-ct_status ct_congest_allowed(const struct ct_world *world, bool load_fabric, uint64_t span_ns,
-	uint32_t rounds)
-{
-	char names[300] = "", time[32];
-	size_t used = 0;
-
-	if (load_fabric || world->nhosts <= FREE_HOSTS)
-		return CT_OK;
-	for (uint32_t i = 0; i < world->nhosts && used + CT_HOST_NAME + 8 < sizeof(names); i++)
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
-			world->hosts[i].name);
-	return ct_fail(CT_INVALID, "%u hosts (%s%s) would send and receive as fast as they can for %s of each "
-		"pattern, %u times over: say --load-fabric if that may be", world->nhosts, names,
-		world->nhosts > FREE_HOSTS && used + CT_HOST_NAME + 8 >= sizeof(names) ? ", …" : "",
-		ct_time_text(span_ns, time), rounds);
-}
 
 /* ---- counters --------------------------------------------------------------------------------- */
 

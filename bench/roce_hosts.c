@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "congest.h"
 #include "dcb.h"
 #include "roce.h"
 
@@ -11,19 +12,44 @@ enum { FACTS_MOST = 1 << 20, HOST_TREES = 256, VALUE = 80, NAMES = 100, LEAST_CN
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-/* The facts of this host, or of the tree SYSROOT. */
-static ct_status read_facts(const struct ct_roce_settings *s, const char *sysroot, json_t **facts)
+static ct_status run_traffic(void *arg)
 {
+	return ct_traffic_run(arg);
+}
+
+/* What the flows showed, as if somebody had measured it before. */
+static void add_probes(const struct ct_traffic *t, struct ct_probes *p)
+{
+	p->value[CT_PROBE_FORWARD_BPS] = t->forward_Bps;
+	p->value[CT_PROBE_BACKWARD_BPS] = t->backward_Bps;
+	p->known |= 1u << CT_PROBE_FORWARD_BPS | 1u << CT_PROBE_BACKWARD_BPS;
+	if (t->link_Bps > 0) {
+		p->value[CT_PROBE_GOODPUT] = t->incast_Bps / t->link_Bps;
+		p->known |= 1u << CT_PROBE_GOODPUT;
+	}
+}
+
+/* The facts of this host, or of the tree SYSROOT. TRAFFIC runs meanwhile; NULL: none. */
+static ct_status read_facts(const struct ct_roce_settings *s, const char *sysroot,
+	struct ct_traffic *traffic, json_t **facts)
+{
+	struct ct_ends_window window = { .ns = s->window, .arg = traffic,
+		.meanwhile = traffic != NULL ? run_traffic : NULL };
 	struct ct_findings findings = { .n = 0 };
 	struct ct_ends *ends = NULL;
-	ct_status status = ct_ends_read(sysroot, ct_dcb_read, s->window, &ends);
+	ct_status status = ct_ends_read(sysroot, ct_dcb_read, s->window > 0 || traffic != NULL ? &window :
+		NULL, &ends);
 
+	if (status == CT_OK && traffic != NULL && traffic->rank->world.rank == 0) /* told once */
+		add_probes(traffic, &ends->probes);
 	if (status == CT_OK)
 		status = ct_advise_roce(ends, &findings);
 	if (status == CT_OK) {
 		*facts = ct_roce_facts_json(ends, &findings);
 		if (*facts == NULL)
 			status = ct_fail(CT_NOMEM, "no memory for the facts of a host");
+		else if (traffic != NULL)
+			json_object_set_new(*facts, "traffic", json_true());
 	}
 	ct_findings_free(&findings);
 	ct_ends_free(ends);
@@ -44,7 +70,7 @@ static ct_status read_trees(const struct ct_roce_settings *s, json_t *hosts)
 			return ct_fail(CT_INVALID, "--sysroot: up to %d names of folders with commas between",
 				HOST_TREES);
 		snprintf(path, sizeof(path), "%.*s", (int)length, list);
-		status = read_facts(s, path, &facts);
+		status = read_facts(s, path, NULL, &facts);
 		if (status == CT_OK && json_array_append_new(hosts, facts) != 0)
 			status = CT_NOMEM;
 		list += length + (list[length] == ',');
@@ -83,26 +109,50 @@ static ct_status take(void *arg, uint32_t host, const char *text, size_t bytes)
 	return CT_OK;
 }
 
+/* This host's facts as text, to be freed with free(); NULL: they could not be read. With TRAFFIC, a
+ * collective. */
+static ct_status facts_text(struct ct_rank *rank, const struct ct_roce_settings *s,
+	struct ct_traffic *traffic, char **text)
+{
+	json_t *facts = NULL;
+	ct_status status = CT_OK;
+
+	if (rank->world.local_rank == 0) {
+		status = read_facts(s, NULL, traffic, &facts);
+		if (status == CT_OK)
+			*text = json_dumps(facts, JSON_COMPACT);
+		json_decref(facts);
+	}
+	/* A host whose ports cannot be read takes part all the same. */
+	if (traffic != NULL && !traffic->ran)
+		return ct_traffic_run(traffic);
+	if (traffic == NULL && status != CT_OK) {
+		fprintf(stderr, "colltune roce: %s\n", ct_why());
+		status = CT_OK;
+	}
+	return status;
+}
+
 static ct_status gather(struct ct_rank *rank, const struct ct_roce_settings *s, json_t *hosts)
 {
 	struct gathering g = { rank, hosts };
-	json_t *facts = NULL;
+	struct ct_traffic traffic = { .rank = rank, .net = s->job.net, .span_ns = s->span, .bytes = s->size };
 	char *text = NULL;
 	struct ct_gather all = { .what = "RoCE facts", .limit = FACTS_MOST, .take = take, .arg = &g };
-	ct_status status;
+	ct_status status = CT_OK;
 
 	ct_session_phase(rank->session, "reading RoCE ports");
-	if (rank->world.local_rank == 0) {
-		status = read_facts(s, NULL, &facts);
-		if (status == CT_OK)
-			text = json_dumps(facts, JSON_COMPACT);
-		else if (status != CT_NOMEM)
-			fprintf(stderr, "colltune roce: %s\n", ct_why());
-		json_decref(facts);
-	}
+	if (s->traffic && rank->world.nranks < 2)
+		status = ct_fail(CT_INVALID, "--traffic needs two ranks and more: mpirun -n, or -t");
+	if (status == CT_OK && s->traffic)
+		status = ct_congest_allowed(&rank->world, s->load_fabric, s->span, 1);
+	if (status == CT_OK)
+		status = facts_text(rank, s, s->traffic ? &traffic : NULL, &text);
+	status = ct_session_agree(rank->session, status);
 	all.text = text;
 	all.bytes = text != NULL ? strlen(text) : 0;
-	status = ct_session_gather(rank->session, &all);
+	if (status == CT_OK)
+		status = ct_session_gather(rank->session, &all);
 	free(text);
 	return status;
 }

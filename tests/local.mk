@@ -92,7 +92,8 @@ programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 
 if WITH_VERBS
 if WITH_MPI
-testbed_tests += tests/testbed/counters.t tests/testbed/fabrics.t tests/testbed/rails.t tests/testbed/raw.t tests/testbed/verbs.t tests/testbed/two.t
+testbed_tests += tests/testbed/counters.t tests/testbed/fabrics.t tests/testbed/rails.t tests/testbed/raw.t tests/testbed/verbs.t tests/testbed/two.t \
+	tests/testbed/roce.t
 endif
 endif
 check-testbed: all

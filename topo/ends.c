@@ -335,15 +335,26 @@ static void count(struct reading *r, struct ct_ports *ports, const size_t *which
 	}
 }
 
-/* What is counted within NS from now. */
+static ct_status wait_window(const struct ct_ends_window *window)
+{
+	struct timespec pause = { (time_t)(window->ns / 1000000000u), (long)(window->ns % 1000000000u) };
+
+	if (window->meanwhile != NULL)
+		return window->meanwhile(window->arg);
+	while (nanosleep(&pause, &pause) == -1 && errno == EINTR)
+		continue;
+	return CT_OK;
+}
+
+/* What is counted within WINDOW from now. */
 static ct_status count_window(struct reading *r, struct ct_ports *ports, const size_t *which,
-	uint64_t ns)
+	const struct ct_ends_window *window)
 {
 	size_t n;
 	const struct ct_port *list = ct_ports_list(ports, &n);
 	struct ct_port_sample *before = ct_alloc(r->ends->n + 1, sizeof(*before)), after;
 	struct ct_netstats *stats = ct_alloc(r->ends->n + 1, sizeof(*stats)), now;
-	struct timespec pause = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+	ct_status status;
 
 	if (before == NULL || stats == NULL) {
 		ct_free(before);
@@ -354,20 +365,20 @@ static ct_status count_window(struct reading *r, struct ct_ports *ports, const s
 		ct_ports_read(ports, which[i], &before[i]);
 		ct_netstats_read(r->sysroot, r->ends->list[i].netdev, &stats[i]);
 	}
-	while (nanosleep(&pause, &pause) == -1 && errno == EINTR)
-		continue;
-	for (size_t i = 0; i < r->ends->n; i++) {
+	status = wait_window(window);
+	for (size_t i = 0; i < r->ends->n && status == CT_OK; i++) {
 		struct ct_end *e = &r->ends->list[i];
 
 		ct_ports_read(ports, which[i], &after);
 		ct_port_delta(&list[which[i]], &before[i], &after, &e->counts);
 		ct_netstats_read(r->sysroot, e->netdev, &now);
 		ct_netstats_delta(&stats[i], &now, &e->stats);
+		e->windowed = true;
 		e->seconds = (double)(after.at_ns - before[i].at_ns) / 1e9;
 	}
 	ct_free(before);
 	ct_free(stats);
-	return CT_OK;
+	return status;
 }
 
 /* "IpExt: … InCEPkts …" names the columns, the next such line has the numbers. */
@@ -451,7 +462,8 @@ static void read_host(struct reading *r)
 	ct_free(text);
 }
 
-static ct_status read_ends(struct reading *r, struct ct_ports *ports, uint64_t window_ns)
+static ct_status read_ends(struct reading *r, struct ct_ports *ports,
+	const struct ct_ends_window *window)
 {
 	size_t n, *which;
 	const struct ct_port *list = ct_ports_list(ports, &n);
@@ -472,24 +484,25 @@ static ct_status read_ends(struct reading *r, struct ct_ports *ports, uint64_t w
 	}
 	read_host(r);
 	marks = r->ends->ce_packets;
-	if (window_ns > 0)
-		status = count_window(r, ports, which, window_ns);
+	r->ends->windowed = window != NULL;
+	if (window != NULL)
+		status = count_window(r, ports, which, window);
 	else
 		count(r, ports, which, r->ends->seconds);
-	if (window_ns > 0 && ct_ce_packets(r->sysroot, &r->ends->ce_packets))
+	if (window != NULL && ct_ce_packets(r->sysroot, &r->ends->ce_packets))
 		r->ends->ce_packets -= r->ends->ce_packets >= marks ? marks : 0;
 	ct_free(which);
 	return status;
 }
 
-ct_status ct_ends_read(const char *sysroot, ct_dcb_reader *dcb, uint64_t window_ns,
+ct_status ct_ends_read(const char *sysroot, ct_dcb_reader *dcb, const struct ct_ends_window *window,
 	struct ct_ends **ends)
 {
 	struct reading r = { .sysroot = sysroot, .dcb = dcb };
 	struct ct_ports *ports = NULL;
 	ct_status status;
 
-	if (sysroot != NULL && window_ns > 0)
+	if (sysroot != NULL && window != NULL)
 		return ct_fail(CT_INVALID, "a captured tree stands still: it has no window of time");
 	r.ends = ct_alloc(1, sizeof(*r.ends));
 	if (r.ends == NULL)
@@ -499,7 +512,7 @@ ct_status ct_ends_read(const char *sysroot, ct_dcb_reader *dcb, uint64_t window_
 	if (status == CT_OK)
 		status = ct_sys_open(sysroot, &r.sys);
 	if (status == CT_OK) {
-		status = read_ends(&r, ports, window_ns);
+		status = read_ends(&r, ports, window);
 		ct_sys_close(&r.sys);
 	}
 	ct_ports_close(ports);

@@ -123,6 +123,7 @@ struct ct_end {
 	char iommu[16];
 	struct ct_counts counts;          /* since the counters began, or in the window */
 	struct ct_netstats stats;
+	bool windowed;                    /* counted in a window, not since the counters began */
 	double seconds;                   /* of counts and stats; 0 = not known */
 };
 
@@ -163,6 +164,7 @@ struct ct_ends {
 	size_t n;
 	bool captured;
 	char label[96];          /* said/label of a captured tree: "synthetic: …" */
+	bool windowed;
 	double seconds;          /* since the host was started; 0 = not known */
 	bool ce_known;
 	uint64_t ce_packets;     /* IP packets with a congestion mark that the kernel took */
@@ -171,11 +173,18 @@ struct ct_ends {
 	size_t nmissing;
 };
 
+/* Between two readings of the counters: so long, or while MEANWHILE runs. */
+struct ct_ends_window {
+	uint64_t ns;
+	ct_status (*meanwhile)(void *arg); /* NULL: nothing but time */
+	void *arg;
+};
+
 /* Reads the ends below SYSROOT (NULL: this machine); InfiniBand's ports are left out. DCB may be NULL.
- * With WINDOW_NS counters are read twice, so long apart, and only what was counted meanwhile is told
- * (this machine only). *ENDS is freed with ct_ends_free(). CT_IO, CT_UNSUPPORTED, CT_NOMEM; takes some
- * milliseconds for each port and the window. */
-ct_status ct_ends_read(const char *sysroot, ct_dcb_reader *dcb, uint64_t window_ns,
+ * With a WINDOW (NULL: none) only what was counted in it is told (this machine only). *ENDS is freed
+ * with ct_ends_free(). CT_IO, CT_UNSUPPORTED, CT_NOMEM, or what MEANWHILE said; takes some milliseconds
+ * for each port and the window. */
+ct_status ct_ends_read(const char *sysroot, ct_dcb_reader *dcb, const struct ct_ends_window *window,
 	struct ct_ends **ends);
 void ct_ends_free(struct ct_ends *ends);
 

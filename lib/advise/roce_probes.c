@@ -111,7 +111,7 @@ ct_status ct_roce_ecn_early(const struct ct_advice_rule *rule, const struct ct_e
 ct_status ct_roce_ce_marks(const struct ct_advice_rule *rule, const struct ct_ends *e,
 	struct ct_findings *out)
 {
-	if (!e->ce_known || e->ce_packets < LEAST || e->n == 0)
+	if (!e->ce_known || e->ce_packets < (e->windowed ? 1 : LEAST) || e->n == 0)
 		return CT_OK;
 	for (size_t i = 0; i < e->n; i++)
 		if ((e->list[i].counts.exposed & ct_count_bit(CT_COUNT_ECN_MARKED)) != 0)

@@ -6,6 +6,8 @@
 
 #define LEAST 20             /* events */
 #define LEAST_SHARE 1e-5     /* of the packets, where these are counted */
+#define WINDOW_LEAST 5       /* in a window of some seconds fewer will do, */
+#define WINDOW_SHARE 1e-3    /* if they are one packet in a thousand */
 #define LEAST_BYTES 1e9      /* of traffic, before its priority is judged */
 #define STORM_SHARE 0.5      /* of the time that a priority was paused */
 
@@ -23,6 +25,8 @@ static bool many(const struct ct_end *e, uint64_t events)
 {
 	double packets = (double)count(e, CT_COUNT_TX_PACKETS) + (double)count(e, CT_COUNT_RX_PACKETS);
 
+	if (e->windowed && events >= WINDOW_LEAST && (double)events >= WINDOW_SHARE * packets)
+		return true;
 	return events >= LEAST && (double)events >= LEAST_SHARE * packets;
 }
 

@@ -89,6 +89,11 @@ run "$COLLTUNE" roce check --sysroot "$tmp/trees/mlx5-healthy" --window 1s
 is "a captured tree has no window: exit status" "$status" 2
 run "$COLLTUNE" roce watchh
 like "a verb misspelt" "$err" 'no verb "watchh"; did you mean "watch"'
+run "$COLLTUNE" roce check --traffic -t 3 --net tcp --span 200ms --json "$tmp/t.json"
+like "--traffic by threads: exit status" "$status" '^[01]$' # one way may be slower than the other here
+like "--traffic by threads: both directions" "$(cat "$tmp/t.json")" '"forward_Bps": [1-9]'
+run "$COLLTUNE" roce check --traffic
+is "--traffic alone: exit status" "$status" 2
 ok "this machine" "$COLLTUNE" roce check
 like "this machine" "$out" '^1 host, '
 tap_done

@@ -9,6 +9,10 @@ unit_tests += tests/unit/test_bench_machines
 tests_unit_test_bench_machines_SOURCES = tests/unit/test_bench_machines.c \
 	bench/machines.c bench/machines.h bench/job.h
 
+unit_tests += tests/unit/test_bench_congest
+tests_unit_test_bench_congest_SOURCES = tests/unit/test_bench_congest.c \
+	bench/congest_run.c bench/congest.h bench/job.h
+
 shell_tests += \
 	tests/cli/accept_threads.t \
 	tests/cli/badinput.t \
@@ -27,7 +31,8 @@ mpirun_tests += \
 	tests/mpirun/cli_others.t \
 	tests/mpirun/hang_deadline.t \
 	tests/mpirun/hang_signal.t \
-	tests/mpirun/ladder.t
+	tests/mpirun/ladder.t \
+	tests/mpirun/roce.t
 EXTRA_DIST += tests/cli/browser.py tests/mpirun/ranks.sh \
 	tests/golden/allreduce-0.jsonl tests/golden/allreduce-1.jsonl \
 	tests/golden/help.txt tests/golden/help-accept.txt tests/golden/help-bench.txt \
