@@ -8,6 +8,7 @@
 
 #include "bench.h"
 #include "cli.h"
+#include "heat.h"
 #include "job.h"
 #include "machines.h"
 #include "pretend.h"
@@ -18,7 +19,7 @@ struct accept_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	uint64_t budget, soak, max_bytes;
 	int64_t rounds;
-	char *stages, *json, *pretend, *profile, *profile_dir, *calibrate;
+	char *stages, *json, *pretend, *profile, *profile_dir, *calibrate, *matrix;
 	bool no_algorithms;
 };
 
@@ -44,6 +45,8 @@ static const struct ct_option own_options[] = {
 		"where profiles are looked for by name, in place of the installed ones" },
 	{ "calibrate", 0, CT_OPT_TEXT, AT(calibrate), NULL, 0, 0, NULL, "FILE",
 		"write a profile from what this cluster, known to be good, reaches" },
+	{ "matrix", 0, CT_OPT_TEXT, AT(matrix), NULL, 0, 0, NULL, "FILE",
+		"measure every pair of hosts, or of ranks of one host, and draw a heat map (.svg, .png)" },
 	{ "pretend", 0, CT_OPT_TEXT, AT(pretend), NULL, 0, 0, NULL, "FILE",
 		"judge the made-up cluster that FILE describes; nothing is measured" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -251,6 +254,7 @@ static ct_status accept_all(struct run *run, struct ct_accept_report **report)
 		.max_bytes = s->max_bytes,
 		.rounds = (uint32_t)s->rounds,
 		.stages = run->stages,
+		.matrix = s->matrix != NULL,
 		.seed = (uint64_t)s->job.seed,
 		.modules = run->rank->modules,
 		.net_settings = &s->job.net_rows,
@@ -277,6 +281,8 @@ static ct_status tell(const struct run *run, const struct ct_accept_report *repo
 		status = show(run, report);
 	if (status == CT_OK && run->settings->calibrate != NULL)
 		status = ct_profile_write(report, run->settings->calibrate);
+	if (status == CT_OK && run->settings->matrix != NULL)
+		status = ct_heat_draw(report, run->settings->matrix);
 	return status;
 }
 

@@ -45,7 +45,7 @@ colltune_SOURCES += bench/dcb_none.c
 endif
 EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c
 # What a type of cluster should reach.
-colltune_SOURCES += bench/profile.h bench/profile.c
+colltune_SOURCES += bench/profile.h bench/profile.c bench/heat.h bench/heat.c
 # The search for the fastest settings.
 colltune_SOURCES += bench/tune.h bench/tune.c bench/tune_show.c bench/tune_judge.c bench/tune_advice.c bench/tune_check.c \
 	bench/verify.h bench/verify.c

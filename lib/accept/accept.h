@@ -48,6 +48,7 @@ struct ct_accept_plan {
 	uint64_t max_bytes; /* largest message; 0 = 4 MiB */
 	uint32_t rounds;    /* at most; 0 = 8, the least that can be compared */
 	uint32_t stages;    /* bit i = stage i; 0 = all */
+	bool matrix;	    /* measure every pair of nodes: as many rounds as nodes, outside of the budget */
 	uint64_t seed;
 	struct ct_accept_bands {
 		struct ct_bands rate;	 /* against a measured floor; pass 0 = 0.80, 0.60 */
@@ -161,6 +162,8 @@ struct ct_accept_report {
 	struct ct_fleet fleet;
 	char (*node_names)[CT_HOST_NAME]; /* of the fleet's nodes: hosts, or ranks of one host */
 	struct ct_isolation isolation;
+	double *matrix; /* rank 0's: ns from node I to node K of rail 0 at [I * nodes + K], 0 = not
+			   measured; NULL = not asked for */
 	uint32_t rounds;			      /* of the collectives stage */
 	uint32_t unbound_ranks, shared_ranks;
 	char net[CT_NET_TEXT], device[32];

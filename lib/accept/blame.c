@@ -181,6 +181,23 @@ static ct_status blame_leaves(struct judging *j, const struct ct_screen *screen)
 
 /* ---- two nodes ------------------------------------------------------------------------------ */
 
+/* The median of N messages that FROM sends on RAIL, and its standard error by the spread of these alone. */
+static double way_median(struct judging *j, uint32_t rail, uint32_t from, size_t *n, double *error)
+{
+	const struct ct_fit *fit = j->fit;
+	double median;
+
+	*n = 0;
+	for (size_t i = 0; i < fit->n; i++)
+		if (fit->samples[i].rail == rail && fit->samples[i].from == from)
+			fit->scratch[(*n)++] = ct_fit_rest(fit, &fit->samples[i]);
+	median = ct_fit_median(fit->scratch, *n);
+	for (size_t i = 0; i < *n; i++)
+		fit->scratch[i] = fabs(fit->scratch[i] - median);
+	*error = *n > 0 ? median_loss * 1.4826 * ct_fit_median(fit->scratch, *n) / sqrt((double)*n) : 0;
+	return median;
+}
+
 /* With one pair only, the ends of a way cannot be told apart; both ways can. */
 static ct_status blame_ways(struct judging *j)
 {
@@ -188,19 +205,14 @@ static ct_status blame_ways(struct judging *j)
 	ct_status s = CT_OK;
 
 	for (uint32_t r = 0; s == CT_OK && r < f->rails; r++) {
-		double median[2], error;
+		double median[2], errors[2], error;
 		size_t n[2];
 
-		for (uint32_t from = 0; from < 2; from++) {
-			n[from] = 0;
-			for (size_t i = 0; i < j->fit->n; i++)
-				if (j->fit->samples[i].rail == r && j->fit->samples[i].from == from)
-					j->fit->scratch[n[from]++] = ct_fit_rest(j->fit, &j->fit->samples[i]);
-			median[from] = ct_fit_median(j->fit->scratch, n[from]);
-		}
+		for (uint32_t from = 0; from < 2; from++)
+			median[from] = way_median(j, r, from, &n[from], &errors[from]);
 		if (n[0] == 0 || n[1] == 0)
 			continue;
-		error = hypot(error_of(j, (double)n[0]), error_of(j, (double)n[1]));
+		error = hypot(errors[0], errors[1]);
 		if (fabs(median[0] - median[1]) < j->least || fabs(median[0] - median[1]) < j->z * error)
 			continue;
 		s = add(j, (struct ct_blame){ .kind = CT_BLAME_WAY, .node = median[0] > median[1] ? 0 : 1,

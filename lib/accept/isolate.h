@@ -87,7 +87,7 @@ ct_status ct_isolate(const struct ct_fleet *fleet, const struct ct_isolate_plan 
 void ct_isolation_free(struct ct_isolation *isolation);
 
 /* "node 17, all rails both ways: 1.21 times slower [1.19, 1.23]": one line. */
-enum { CT_BLAME_TEXT = 320 };
+enum { CT_BLAME_TEXT = 400 };
 const char *ct_blame_text(const struct ct_fleet *fleet, const struct ct_blame *blame,
 	char out[CT_BLAME_TEXT]);
 

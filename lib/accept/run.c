@@ -405,6 +405,7 @@ void ct_accept_free(struct ct_accept_report *report)
 	ct_free((void *)report->fleet.leaf_of);
 	ct_free((void *)report->fleet.names);
 	ct_free(report->node_names);
+	ct_free(report->matrix);
 	ct_free(report->against);
 	ct_free(report->soak.at_s);
 	ct_free(report->soak.ns[0]);

@@ -21,12 +21,17 @@ jsonschema.Draft7Validator(schema).validate(json.load(open(sys.argv[2], encoding
 		"$CT_SRCDIR/results/verdict.schema.json" "$2"
 }
 
-run timeout 300 "$COLLTUNE" accept -t 6 --net tcp --budget 100s --rounds 1 -e 4K --no-algorithms \
-	--stages pairs --net-fault delay:rank=2:ms=30 --json fault.json
-like "a late rank: named" "$out" '^ +1\. rank 2, receiving only: [0-9.]+ times slower'
+run timeout 300 "$COLLTUNE" accept -t 6 --net shm --budget 4s --rounds 1 -e 1M --no-algorithms \
+	--stages pairs --net-fault delay:rank=2:ms=100 --json fault.json --matrix heat.svg
+like "a late rank: named" "$out" '^ +1\. rank 2, (all rails both ways|receiving only): [0-9.]+ times slower'
 like "a late rank: the verdict names it" "$(sed -n '/^verdict:/,/^[^ v]/p' <<< "$out" | tr -s '\n ' ' ')" \
-	'slow: rank 2, receiving only'
+	'slow: rank 2, '
 valid "a late rank: JSON by its schema" fault.json
+is "heat map: a cell for each pair, the diagonal empty" \
+	"$(grep -o '<title>rank [0-5] to rank [0-5]:' heat.svg | sort -u | wc -l) $(grep -o 'class="none"' heat.svg | wc -l)" \
+	"30 6"
+is "heat map: what goes to the late rank is above twice the median" \
+	"$(grep -o 'class="s4"><title>rank [0-5] to rank [0-5]' heat.svg | grep -c 'to rank 2$')" 5
 
 cat > mine.yaml << 'EOF'
 schema: colltune-profile/1

@@ -4,6 +4,7 @@ unit_tests += \
 	tests/unit/test_accept_isolate \
 	tests/unit/test_accept_judge \
 	tests/unit/test_accept_run \
+	tests/unit/test_accept_soak \
 	tests/unit/test_advise_alarms \
 	tests/unit/test_advise_compare \
 	tests/unit/test_advise_fabric \
@@ -23,4 +24,4 @@ EXTRA_DIST += tests/fixtures/sonic-stock.json tests/golden/help-roce.txt \
 	tests/golden/roce-sonic.json tests/golden/roce-cumulus.txt tests/golden/roce-eos.txt \
 	tests/golden/roce-nxos.txt tests/golden/roce-os10.txt tests/golden/roce-junos.txt \
 	tests/golden/roce-dcb.txt tests/golden/roce-mlnx_qos-unit.txt
-shell_tests += tests/cli/accept_pretend.t tests/cli/launch_recipes.t tests/cli/accept_fault.t
+shell_tests += tests/cli/accept_pretend.t tests/cli/launch_recipes.t tests/cli/accept_fault.t tests/cli/accept_killed.t
