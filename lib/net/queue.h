@@ -115,7 +115,7 @@ struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
 	CT_VERBS_OPTION(base, "relaxed-ordering", CT_OPT_FLAG, relaxed_ordering, NULL, 0, 0, NULL, \
 		"let PCIe reorder the device's writes into registered memory"), \
 	CT_VERBS_OPTION(base, "rail-failover", CT_OPT_FLAG, rail_failover, NULL, 0, 0, NULL, \
-		"with several rails: go on when one of them is lost")
+		"go on when one of several rails is lost")
 #define CT_VERBS_SUMMARY "RDMA verbs over InfiniBand or RoCE, a reliable connection per pair"
 #define CT_NO_OPTION { NULL, 0, CT_OPT_FLAG, 0, NULL, 0, 0, NULL, NULL, NULL }
 

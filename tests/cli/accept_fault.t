@@ -31,7 +31,7 @@ is "heat map: a cell for each pair, the diagonal empty" \
 	"$(grep -o '<title>rank [0-5] to rank [0-5]:' heat.svg | sort -u | wc -l) $(grep -o 'class="none"' heat.svg | wc -l)" \
 	"30 6"
 is "heat map: what goes to the late rank is above twice the median" \
-	"$(grep -o 'class="s4"><title>rank [0-5] to rank [0-5]' heat.svg | grep -c 'to rank 2$')" 5
+	"$(tr -d '\n' < heat.svg | grep -Eo 'class="s4"> *<title>rank [0-5] to rank [0-5]' | grep -c 'to rank 2$')" 5
 
 cat > mine.yaml << 'EOF'
 schema: colltune-profile/1

@@ -6,7 +6,8 @@
 . "$CT_SRCDIR/tests/fake/fake.sh"
 
 cd "$tmp" || exit 99
-ok "the made-up libcuda is built" "${CC:-cc}" -shared -fPIC -o libcuda.so.1 "$CT_SRCDIR/tests/fake/cumem.c"
+# shellcheck disable=SC2086 # CC may be of several words
+ok "the made-up libcuda is built" ${CC:-cc} -shared -fPIC -o libcuda.so.1 "$CT_SRCDIR/tests/fake/cumem.c"
 # gpu WORD…: colltune by two ranks that have it
 gpu() {
 	LD_LIBRARY_PATH="$tmp" ranks 2 "$@"
@@ -39,7 +40,7 @@ gpu bench p2p --net verbs -b 8 -e 1M -f 64 --memory cuda "${bench[@]}"
 right "GPU memory over the transport" 9
 gpu bench allreduce --net verbs -b 8 -e 64 --memory cuda "${bench[@]}"
 like "what only the host's memory does says so" "$status $(tr '\n' ' ' <<< "$err")" \
-	'^2 .*takes memory of the host only for allreduce, not cuda'
+	'^3 .*takes memory of the host only for allreduce, not cuda'
 CT_FAKE_DMABUF=0 LD_LIBRARY_PATH="$tmp" ranks 2 bench p2p --coll verbs -b 64 -e 64 --algo send \
 	--memory cuda "${bench[@]}"
 like "no dma-buf, and nothing else that takes it" "$out$err" 'no dma-buf \(CUDA: this driver or GPU exports'

@@ -94,7 +94,7 @@ is "barrier: one row each, in place not measured" \
 	"$(rows | awk '{ print $1, $10, $11, $12, $13 }' | sort -u)" "0 N/A N/A N/A N/A"
 
 bench 2 allreduce -e 8 -d half --coll mpi
-is "a type that a backend lacks: exit status" "$status" 2
+is "a type that a backend lacks: exit status" "$status" 3
 like "a type that a backend lacks: why" "$err" '^colltune bench: .*half'
 is "a type that a backend lacks: one line" "$(grep -c '^colltune' <<< "$err")" 1
 

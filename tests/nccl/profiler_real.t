@@ -18,13 +18,16 @@ is "four ranks: data are right" "$status $(awk '{ bad += $6 } END { print bad + 
 calls=$(awk '$1 !~ /^(alltoall|sendrecv)$/' <<< "$out" | wc -l)
 is "four ranks: a file each, for its owner only" "$(stat -c %a "$tmp"/all/nccl-*.jsonl | tr '\n' ' ')" \
 	"600 600 600 600 "
-is "four ranks: every collective of each is there, with its kernel's time" \
-	"$(cat "$tmp"/all/*.jsonl | grep -c '"kind":"collective".*"kernel_ns":[0-9]')" $((4 * calls))
+is "four ranks: every collective of each is there" \
+	"$(cat "$tmp"/all/*.jsonl | grep -c '"kind":"collective"')" $((4 * calls))
 # 2.28.9 has no name for uint8, so its size is not known
 is "bytes, type, algorithm and protocol are those of the calls" \
 	"$(sed -n 's/.*"coll":"allreduce".*"type":"\([^"]*\)","algo":"ring","proto":"simple".*"bytes":\([0-9]*\).*/\1 \2/p' \
 		"$tmp"/all/nccl-*-0-*.jsonl | sort | uniq -c)" \
 	"$(awk '$1 == "allreduce" { print $2 == "uint8" ? "unknown " : $2 " " $4 }' <<< "$out" | sort | uniq -c)"
+# NCCL tells of a kernel's end from its proxy thread, the last one's perhaps after the communicator's end
+timed=$(cat "$tmp"/all/*.jsonl | grep -c '"kind":"collective".*"kernel_ns":[0-9]')
+ok "four ranks: with their kernels' times, but for one a rank at most" [ "$timed" -ge $((4 * calls - 4)) ]
 like "a line in NCCL's log" "$(cat "$tmp/log")" 'PROFILER/colltune: rank [0-3]: [0-9]+ collectives, of [0-9]+ of them'
 run "$COLLTUNE" nccl "$tmp/all"
 is "colltune nccl reads them" "$status $err" "0 "
