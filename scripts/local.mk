@@ -9,7 +9,8 @@ check_tests = \
 	scripts/checks/shell.t \
 	scripts/checks/sizes.t \
 	scripts/checks/spdx.t \
-	scripts/checks/symbols.t
+	scripts/checks/symbols.t \
+	scripts/checks/tarball.t
 
 EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/checks/headers \
@@ -20,8 +21,9 @@ EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/checks/sizes \
 	scripts/checks/spdx \
 	scripts/checks/symbols \
+	scripts/checks/tarball \
 	scripts/demo scripts/gpu-check scripts/setup scripts/test \
-	scripts/bench-perftest scripts/bench-perftest.py scripts/bench-tune \
+	scripts/bench-fabric scripts/bench-perftest scripts/bench-perftest.py scripts/bench-tune \
 	scripts/count-instructions scripts/count-instructions.py \
 	scripts/bench-ucx scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh
 
