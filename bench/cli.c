@@ -61,7 +61,8 @@ static char *help_text(const struct ct_option *row)
 		ct_buf_add(&text, ")");
 	}
 	if (row->dflt != NULL && row->dflt[0] != '\0')
-		ct_buf_add(&text, " [%s]", row->dflt);
+		/* Where it was installed changes neither help nor, by its length, where argp breaks lines. */
+		ct_buf_add(&text, " [%s]", row->dflt[0] == '/' ? "as installed" : row->dflt);
 	return text.text;
 }
 

@@ -378,6 +378,9 @@ static ct_status read_file(struct ct_page *report, const char *path)
 	status = ct_json_load(path, JSON_MOST, &json);
 	if (status == CT_OK)
 		status = take_json(report, json, path);
+	if (status == CT_INVALID && json != NULL)
+		status = ct_fail(CT_INVALID, "%s: its schema is none of colltune-verdict/1, colltune-isolation/1, "
+			"colltune-ladder/1; points are read from a .jsonl", path);
 	json_decref(json);
 	return status;
 }

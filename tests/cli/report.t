@@ -159,6 +159,10 @@ mkdir empty
 run "$COLLTUNE" report empty
 is "nothing in it: exit" "$status" 2
 like "nothing in it: what is looked for" "$err" 'neither points.jsonl nor verdict.json nor ladder.json'
+echo '{"schema": "colltune-rules/1"}' > rules.json
+run "$COLLTUNE" report rules.json
+is "another file of ours: exit" "$status" 2
+like "another file of ours: what it could be" "$err" '^colltune report: rules.json: its schema is none of colltune-verdict/1'
 run "$COLLTUNE" report no/such
 is "nothing there: exit" "$status" 3
 run "$COLLTUNE" report good -o no/such/page.html
