@@ -16,11 +16,12 @@ counted() {
 		-e "$size" -n "$samples" --max-iters "$samples" -w 1 --budget 50ms --placement out \
 		--timeout 60s --counters --json "$file"
 }
-# value FILE NAME: of the last point's ports; "none" where it is not exposed. (No Python: starting it
-# takes seconds here.)
+# value FILE NAME: of the last point's ports, their sum, which stands before each end's; "none" where
+# it is not exposed. (No Python: starting it takes seconds here.)
 value() {
 	local number
-	number=$(tail -n 1 "$1" | grep -o '"counts":{[^}]*}' | grep -o "\"$2\":[0-9]*") || number=none
+	number=$(tail -n 1 "$1" | grep -o '"counts":{[^}]*}' | head -n 1 | grep -o "\"$2\":[0-9]*") ||
+		number=none
 	echo "${number##*:}"
 }
 cd "$tmp" || exit 99
