@@ -134,14 +134,16 @@ static int ask(int fd, const char *netdev, void *command)
 /* How many statistics the interface has; 0 = none, or more than anybody has. */
 static uint32_t count(int fd, const char *netdev)
 {
-	struct {
+	union {
 		struct ethtool_sset_info head;
-		uint32_t n;
+		uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
 	} info = { .head = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1u << ETH_SS_STATS } };
+	uint32_t n;
 
-	if (ask(fd, netdev, &info) != 0 || info.head.sset_mask == 0 || info.n > MOST_STATS)
+	if (ask(fd, netdev, &info) != 0 || info.head.sset_mask == 0)
 		return 0;
-	return info.n;
+	memcpy(&n, info.head.data, sizeof(n));
+	return n > MOST_STATS ? 0 : n;
 }
 
 static bool read_now(const char *netdev, struct ct_netstats *stats)
@@ -205,11 +207,12 @@ void ct_netdev_pause(const char *netdev, uint64_t *rx, uint64_t *tx, uint64_t *g
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ethtool_pauseparam pause = { .cmd = ETHTOOL_GPAUSEPARAM };
-	struct {
+	union {
 		struct ethtool_tunable head;
-		uint16_t value;
+		uint8_t room[sizeof(struct ethtool_tunable) + sizeof(uint64_t)];
 	} guard = { .head = { .cmd = ETHTOOL_GTUNABLE, .id = ETHTOOL_PFC_PREVENTION_TOUT,
 		.type_id = ETHTOOL_TUNABLE_U16, .len = sizeof(uint16_t) } };
+	uint16_t value;
 
 	if (fd < 0)
 		return;
@@ -218,7 +221,10 @@ void ct_netdev_pause(const char *netdev, uint64_t *rx, uint64_t *tx, uint64_t *g
 		*tx = pause.tx_pause != 0;
 	}
 	/* 0xffff: the driver's own choice */
-	if (ask(fd, netdev, &guard) == 0 && guard.value != UINT16_MAX)
-		*guard_ms = guard.value;
+	if (ask(fd, netdev, &guard) == 0) {
+		memcpy(&value, guard.head.data, sizeof(value));
+		if (value != UINT16_MAX)
+			*guard_ms = value;
+	}
 	close(fd);
 }

@@ -34,8 +34,8 @@ const char *ncclGetErrorString(int result)
 {
 	/* nccl.h's enumeration; the words are NCCL's documented ones */
 	static const char *const texts[] = { "no error", "unhandled cuda error", "unhandled system error",
-		"internal error", "invalid argument", "invalid usage", "remote process exited or there was a "
-		"network error", "operation in progress" };
+		"internal error", "invalid argument", "invalid usage",
+		"remote process exited or there was a network error", "operation in progress" };
 
 	return result >= 0 && result < 8 ? texts[result] : "unknown result code";
 }
