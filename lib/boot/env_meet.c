@@ -215,6 +215,15 @@ static void hear(struct meeting *m, uint32_t i)
 		dismiss(m, i);
 }
 
+/* Any address at all, however it is written ("0", "0.0.0.0", "::")? */
+static bool is_wildcard(const struct sockaddr *a)
+{
+	if (a->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr == htonl(INADDR_ANY);
+	return a->sa_family == AF_INET6 &&
+		IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+}
+
 static ct_status listen_on(const struct ct_env_place *place, int *listener)
 {
 	struct addrinfo *list = NULL;
@@ -223,6 +232,11 @@ static ct_status listen_on(const struct ct_env_place *place, int *listener)
 
 	if (status != CT_OK)
 		return status;
+	if (is_wildcard(list->ai_addr)) {
+		freeaddrinfo(list);
+		return ct_fail(CT_INVALID, "MASTER_ADDR is %.80s: the address of one interface is needed, the "
+			"bootstrap listens nowhere else", place->host);
+	}
 	for (const struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
 		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
@@ -262,20 +276,12 @@ static ct_status receive_all(struct meeting *m, struct ct_deadline by)
 	return CT_OK;
 }
 
-static bool is_wildcard(const char *host)
-{
-	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || strcmp(host, "*") == 0;
-}
-
 static ct_status wait_for_all(struct ct_env_boot *b, const struct ct_env_place *place,
 	struct ct_deadline by)
 {
 	struct meeting m = { .boot = b, .place = place, .listener = -1 };
 	ct_status status;
 
-	if (is_wildcard(place->host))
-		return ct_fail(CT_INVALID, "MASTER_ADDR is %s: the address of one interface is needed, the "
-			"bootstrap listens nowhere else", place->host);
 	m.callers = ct_alloc(CALLERS, sizeof(*m.callers));
 	if (m.callers == NULL)
 		return CT_NOMEM;

@@ -320,9 +320,13 @@ static void bounded(void **state)
 	ranks[1].timeout_ns = SECOND / 5;
 	run(&ranks[1], 1);
 	says(&ranks[1], CT_TIMEOUT, "rank 0 does not wait on MASTER_ADDR 127.0.0.1 port ");
-	start(ranks, 2, "0.0.0.0"); /* everywhere is nowhere */
-	run(ranks, 1);
-	says(&ranks[0], CT_INVALID, "the address of one interface");
+	static const char *const everywhere[] = { "0.0.0.0", "0", "0x0", "::" }; /* is nowhere */
+
+	for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++) {
+		start(ranks, 2, everywhere[i]);
+		run(ranks, 1);
+		says(&ranks[0], CT_INVALID, "the address of one interface");
+	}
 	start(ranks, 2, "192.0.2.1"); /* RFC 5737: nobody's, so not this host's */
 	run(ranks, 1);
 	says(&ranks[0], CT_IO, "cannot listen on MASTER_ADDR 192.0.2.1");
