@@ -9,6 +9,11 @@ core_sources += \
 	lib/tune/links.c \
 	lib/tune/nccl.c \
 	lib/tune/openmpi.c \
+	lib/tune/race.c \
+	lib/tune/race.h \
+	lib/tune/race_cells.c \
+	lib/tune/race_check.c \
+	lib/tune/race_samples.c \
 	lib/tune/search.c \
 	lib/tune/search.h \
 	lib/tune/suggest.c \

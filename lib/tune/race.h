@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the parts of the search share: a race of some cells at one size. race_samples.c takes samples and
+ * judges them, race.c lets cells leave, race_cells.c says who takes part, race_check.c checks what was
+ * chosen; search.c goes through the sizes. No function here reads a clock; all belong to one thread.
+ */
+#ifndef CT_TUNE_RACE_H
+#define CT_TUNE_RACE_H
+
+#include "search.h"
+
+enum { CT_RACE_FIRST = 3, CT_RACE_RUNGS = 4 };
+extern const uint32_t ct_race_rungs[CT_RACE_RUNGS]; /* samples that a cell has after each round */
+
+/* Choices so near are one; a call so long needs no other to warm it up. */
+extern const double ct_race_not_worse, ct_race_long_ns;
+
+struct ct_race {
+	const struct ct_search_in *in;
+	struct ct_search *out;
+	uint64_t *ns;
+	ct_status *status;
+	uint32_t nfamilies;
+	uint64_t allowed_ns;  /* share of the effort, at most the budget */
+	double beside_ns;     /* preparing, meeting and telling: so far, beside the samples themselves */
+	uint32_t prepared;    /* cells at sizes that were prepared for it */
+	size_t at[CT_SEARCH_MOST_SIZES]; /* anchors, ascending */
+	size_t nat;
+};
+
+/* Cells of one race, each once. */
+struct ct_race_list {
+	uint32_t cell[CT_SEARCH_MOST_CELLS];
+	uint32_t n;
+};
+
+/* Samples of two cells, ns. */
+struct ct_race_pair {
+	double a[CT_SEARCH_MOST_SAMPLES], b[CT_SEARCH_MOST_SAMPLES];
+};
+
+/* Adds CELL unless it is there. */
+void ct_race_put(struct ct_race_list *list, uint32_t cell);
+
+/* It runs here, and its data are right. */
+bool ct_race_usable(const struct ct_cell_times *t);
+
+/* ---- samples: race_samples.c ------------------------------------------------------------------ */
+
+/* SAMPLES of each cell of LIST at size index I, into the search's times; VERIFY their data. What
+ * TAKE says. */
+ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list *list, uint32_t samples,
+	bool verify);
+
+/* The samples of FROM behind those of TO; beyond the room the oldest make place. */
+void ct_race_add_samples(struct ct_cell_times *to, const struct ct_cell_times *from);
+
+/* ns, all of them expected: one call of CELL at size I (0: nothing is known); SAMPLES of LIST there with
+ * their preparation; what a cell at a size costs beside its samples; what may still be spent. */
+double ct_race_estimate(const struct ct_race *run, size_t i, uint32_t cell);
+double ct_race_cost(const struct ct_race *run, size_t i, const struct ct_race_list *list, uint32_t samples);
+double ct_race_beside(const struct ct_race *run);
+double ct_race_left(const struct ct_race *run);
+
+struct ct_race_pair ct_race_pair_of(const struct ct_cell_times *a, const struct ct_cell_times *b);
+struct ct_ratio ct_race_ratio(const struct ct_cell_times *a, const struct ct_cell_times *b);
+
+/* Surely slower: the interval of the ratio where there are samples enough for one, else no overlap. */
+bool ct_race_slower(const struct ct_cell_times *a, const struct ct_cell_times *best);
+
+/* Which cell is fastest at size I, which cannot be told from it, and is the default's loss known? */
+void ct_race_judge(struct ct_race *run, size_t i);
+
+/* ---- one race: race.c --------------------------------------------------------------------------- */
+
+/* Brings the cells of LIST up to the rungs' samples, fewer cells at each rung; CAP ns may be spent, the
+ * first few samples apart. What TAKE says. */
+ct_status ct_race_run(struct ct_race *run, size_t i, struct ct_race_list *list, double cap);
+
+/* ---- who takes part: race_cells.c --------------------------------------------------------------- */
+
+/* The best cell of FAMILY at the nearest size that knows one, the smaller ones first; else its first. */
+void ct_race_put_known(const struct ct_race *run, size_t i, struct ct_race_list *list);
+
+/* Whom to try first at size I, for CAP ns. */
+void ct_race_choose(struct ct_race *run, size_t i, double cap, struct ct_race_list *list);
+
+/* Families near the fastest at size I try the neighbours of their best cell, as long as that helps and CAP
+ * ns last. What TAKE says. */
+ct_status ct_race_climb(struct ct_race *run, size_t i, double cap);
+
+/* ---- what was chosen: race_check.c -------------------------------------------------------------- */
+
+/* Each stretch's cell against the default on fresh samples; without a gain the default stays. What TAKE
+ * says. */
+ct_status ct_race_check(struct ct_race *run);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Is what was chosen a gain on fresh samples? See race.h. */
+#include <math.h>
+
+#include "race.h"
+
+enum { CHECK = 8, CHECK_MOST = 24 };
+
+/* May SAMPLES of LIST be taken for a check, when little is left? */
+static bool affordable(const struct ct_race *run, size_t i, const struct ct_race_list *list,
+	uint32_t samples)
+{
+	return ct_race_cost(run, i, list, samples) <= fmax(ct_race_left(run), (double)run->allowed_ns / 50);
+}
+
+/* Where STRETCH is to be checked: the measured size at which the default seems to lose most, of those
+ * that can be afforded. */
+static size_t check_at(const struct ct_race *run, const struct ct_stretch *stretch)
+{
+	const struct ct_search *s = run->out;
+	struct ct_race_list list = { .cell = { 0, stretch->cell }, .n = 2 };
+	size_t at = SIZE_MAX;
+	double most = 0;
+
+	for (size_t i = stretch->first; i <= stretch->last; i++) {
+		const struct ct_cell_times *own = ct_times(s, i, 0), *new = ct_times(s, i, stretch->cell);
+		double ratio = new->n > 0 ? (double)own->median / (double)new->median : 0;
+
+		if (!s->measured[i] || ratio <= most || own->n == 0 ||
+			(at != SIZE_MAX && ct_race_cost(run, i, &list, CHECK) >
+				fmax(ct_race_left(run) / 3, (double)run->allowed_ns / 100)))
+			continue;
+		most = ratio;
+		at = i;
+	}
+	return at != SIZE_MAX ? at : stretch->first;
+}
+
+/* Fresh samples of the default and of CELL at size I in place of those that were there, until the ratio
+ * is known or time is up. */
+static ct_status refresh(struct ct_race *run, size_t i, uint32_t cell)
+{
+	struct ct_cell_times *own = ct_times(run->out, i, 0), *new = ct_times(run->out, i, cell);
+	struct ct_race_list list = { .cell = { 0, cell }, .n = 2 };
+	ct_status status = CT_OK;
+
+	own->n = new->n = 0;
+	while (status == CT_OK && new->n < CHECK_MOST && ct_race_usable(new) && ct_race_usable(own)) {
+		uint32_t more = new->n == 0 && affordable(run, i, &list, CHECK) ? CHECK : CHECK / 2;
+		struct ct_ratio r;
+
+		if (new->n > 0 && ct_race_cost(run, i, &list, more) > ct_race_left(run))
+			break;
+		status = ct_race_take(run, i, &list, more, new->n == 0);
+		r = ct_race_ratio(own, new);
+		if (r.low > 1 || r.high < ct_race_not_worse)
+			break;
+	}
+	return status;
+}
+
+/* Is a rule worth it? A gain that is sure on fresh samples, or on them and those before together; or,
+ * where there was no time for fresh ones, one that is likely: such a size is counted as not resolved. */
+static bool worth(const struct ct_cell_times *own, const struct ct_cell_times *new,
+	const struct ct_cell_times *fresh_own, const struct ct_cell_times *fresh_new, bool fresh)
+{
+	struct ct_cell_times all[2] = { *fresh_own, *fresh_new };
+	double ratio = (double)own->median / (double)new->median;
+
+	if (!fresh)
+		return ct_race_slower(own, new) || ratio > ct_race_not_worse;
+	if (ct_race_ratio(fresh_own, fresh_new).low > 1)
+		return true;
+	ct_race_add_samples(&all[0], own);
+	ct_race_add_samples(&all[1], new);
+	return (double)all[0].median > ct_race_not_worse * (double)all[1].median &&
+		ct_race_slower(&all[0], &all[1]);
+}
+
+/* Without a gain the default stays. */
+static ct_status check(struct ct_race *run, struct ct_stretch *stretch)
+{
+	size_t i = check_at(run, stretch);
+	struct ct_cell_times *own = ct_times(run->out, i, 0);
+	struct ct_cell_times *new = ct_times(run->out, i, stretch->cell);
+	const struct ct_cell_times before[2] = { *own, *new };
+	const struct ct_race_list list = { .cell = { 0, stretch->cell }, .n = 2 };
+	bool fresh = run->out->spent_ns < run->in->budget_ns && affordable(run, i, &list, CHECK / 2);
+	ct_status status = fresh ? refresh(run, i, stretch->cell) : CT_OK;
+	struct ct_ratio r = ct_race_ratio(own, new);
+	struct ct_race_pair pair = ct_race_pair_of(own, new);
+	struct ct_mwu test = ct_mann_whitney(pair.a, own->n, pair.b, new->n);
+
+	stretch->gain = r.ratio;
+	stretch->low = r.low;
+	stretch->high = r.high;
+	stretch->p = test.p;
+	stretch->effect = test.effect;
+	stretch->samples = fresh ? new->n : 0;
+	stretch->checked_at = i;
+	run->out->resolved[i] = r.low > 1 || r.high <= ct_race_not_worse;
+	if (!ct_race_usable(new) || !worth(&before[0], &before[1], own, new, fresh))
+		stretch->cell = 0;
+	if (own->n == 0)
+		*own = before[0];
+	if (new->n == 0 && ct_race_usable(new))
+		*new = before[1];
+	return status;
+}
+
+/* Neighbours with the same choice become one. */
+static void merge(struct ct_search *s)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < s->nstretches; k++) {
+		if (n > 0 && s->stretch[n - 1].cell == s->stretch[k].cell)
+			s->stretch[n - 1].last = s->stretch[k].last;
+		else
+			s->stretch[n++] = s->stretch[k];
+	}
+	s->nstretches = n;
+}
+
+ct_status ct_race_check(struct ct_race *run)
+{
+	struct ct_search *s = run->out;
+	ct_status status = CT_OK;
+
+	for (size_t k = 0; k < s->nstretches && status == CT_OK; k++)
+		if (s->stretch[k].cell != 0)
+			status = check(run, &s->stretch[k]);
+	merge(s);
+	return status;
+}
