@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SAMPLES = 5, WINDOW_MOST = 64, ROUNDS_LEAST = 16, ACK = 8 };
+enum { SAMPLES = 5, WINDOW_MOST = 64, ROUNDS_LEAST = 16, ACK = 8, BLAMES_MOST = 1 << 20 };
 /* What rank 0 announces: the words before the partners. */
 enum { WORD_GO, WORD_WINDOW, WORDS };
 #define SAMPLE_NS 2000000.0
@@ -334,6 +334,8 @@ static ct_status share(struct probing *p, struct ct_isolation *out)
 	_Static_assert(sizeof(struct ct_isolation) % sizeof(int64_t) == 0, "whole words");
 	if (s != CT_OK)
 		return s;
+	if (count < 0 || count > BLAMES_MOST)
+		return ct_fail(CT_PEER, "rank 0 tells of %lld slow parts", (long long)count);
 	rows = ct_alloc((size_t)count * ROW + HEAD, sizeof(*rows));
 	got.list = ct_alloc((size_t)count, sizeof(*got.list));
 	s = ct_session_agree(p->run->session, rows != NULL && got.list != NULL ? CT_OK : CT_NOMEM);
