@@ -12,7 +12,7 @@ enum ct_exit {
 	CT_EXIT_USAGE = 2,        /* an argument or an input file is wrong */
 	CT_EXIT_ENVIRONMENT = 3,  /* cannot open, write, run here */
 	CT_EXIT_WATCHDOG = 4,     /* a deadline passed */
-	CT_EXIT_INCONCLUSIVE = 5, /* too much noise, or more ranks than processors */
+	CT_EXIT_INCONCLUSIVE = 5, /* too much noise, more ranks than processors, nothing to judge */
 };
 
 /* The status for an error: CT_INVALID and CT_NOTFOUND are usage, CT_TIMEOUT and CT_PEER the

@@ -101,6 +101,19 @@ static void show_host(const json_t *host, struct ct_buf *out, unsigned int *warn
 	}
 }
 
+/* Is there a port of any host that the rules judge? */
+static bool any_judged(const json_t *hosts)
+{
+	const json_t *host, *port;
+	size_t i, k;
+
+	json_array_foreach(hosts, i, host)
+		json_array_foreach(json_object_get(host, "ports"), k, port)
+			if (json_is_true(json_object_get(port, "active")))
+				return true;
+	return false;
+}
+
 static ct_status put(const struct ct_roce_settings *s, struct ct_buf *out)
 {
 	ct_status status = ct_buf_status(out);
@@ -132,6 +145,8 @@ static ct_status report(const struct ct_roce_settings *s, json_t *hosts, int *co
 		}
 		ct_buf_add(&out, "%zu host%s, %u warning%s\n", json_array_size(hosts),
 			json_array_size(hosts) == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+		if (!any_judged(hosts))
+			ct_buf_add(&out, "nothing was judged: no active RoCE port\n");
 		status = put(s, &out);
 	}
 	if (status == CT_OK && s->json != NULL) {
@@ -141,6 +156,8 @@ static ct_status report(const struct ct_roce_settings *s, json_t *hosts, int *co
 	}
 	if (status == CT_OK && warnings > 0)
 		*code = CT_EXIT_FAIL;
+	else if (status == CT_OK && !any_judged(hosts))
+		*code = CT_EXIT_INCONCLUSIVE;
 	json_decref(all);
 	json_decref(between);
 	ct_buf_free(&out);
