@@ -64,6 +64,14 @@ static ct_status read_file(const char *path, char **text, size_t *bytes)
 	return status;
 }
 
+static bool is_listed(const char *const *keys, const char *key)
+{
+	for (; *keys != NULL; keys++)
+		if (strcmp(*keys, key) == 0)
+			return true;
+	return false;
+}
+
 /* All keys below ROW, for a hint; each is looked at once. */
 static void list_keys(const cyaml_schema_value_t *row, const char **keys, size_t room)
 {
@@ -76,7 +84,7 @@ static void list_keys(const cyaml_schema_value_t *row, const char **keys, size_t
 	if (row->type != CYAML_MAPPING)
 		return;
 	for (const cyaml_schema_field_t *f = row->mapping.fields; f->key != NULL; f++) {
-		if (n + 1 < room)
+		if (n + 1 < room && !is_listed(keys, f->key))
 			keys[n++] = f->key;
 		keys[n] = NULL;
 	}
