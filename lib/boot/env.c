@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dial.h"
 #include "env.h"
 
 enum { LEAST_TOKEN = 16, MOST_BYTES = 1 << 24, MOST_RANKS = 1 << 16 };
@@ -157,13 +158,6 @@ struct exchange {
 	struct ct_deadline by;
 };
 
-static int left_ms(struct ct_deadline by)
-{
-	uint64_t now = ct_now_ns(), left = by.at_ns > now ? (by.at_ns - now) / 1000000 + 1 : 0;
-
-	return left < 1000 ? (int)left : 1000;
-}
-
 static ct_status move_ready(struct exchange *x)
 {
 	ct_status status = CT_OK;
@@ -199,7 +193,7 @@ static ct_status run(struct exchange *x)
 		if (ct_deadline_passed(x->by))
 			return ct_fail(CT_TIMEOUT, "allgather: nothing from rank %u and %zu others in time",
 				waits_for, open - 1);
-		if (poll(x->polls, x->n, left_ms(x->by)) < 0 && errno != EINTR)
+		if (poll(x->polls, x->n, ct_dial_left_ms(x->by, 1000)) < 0 && errno != EINTR)
 			return ct_fail(CT_IO, "poll: %s", strerror(errno));
 		status = move_ready(x);
 		if (status != CT_OK)

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dial.h"
 #include "env.h"
 
 enum { CALLERS = 128, RETRY_MS = 50, SHA_BLOCK = 64 };
@@ -68,13 +69,6 @@ bool ct_env_equal(const uint8_t *a, const uint8_t *b, size_t bytes)
 }
 
 /* ---- both sides ---------------------------------------------------------------------------------- */
-
-static int left_ms(struct ct_deadline by, int most)
-{
-	uint64_t now = ct_now_ns(), left = by.at_ns > now ? (by.at_ns - now) / 1000000 + 1 : 0;
-
-	return left < (uint64_t)most ? (int)left : most;
-}
 
 static ct_status find_address(const struct ct_env_place *place, struct addrinfo **list)
 {
@@ -266,7 +260,7 @@ static ct_status receive_all(struct meeting *m, struct ct_deadline by)
 		f[0] = (struct pollfd){ m->listener, POLLIN, 0 };
 		for (uint32_t i = 0; i < m->ncallers; i++)
 			f[i + 1] = (struct pollfd){ m->callers[i].fd, POLLIN, 0 };
-		if (poll(f, m->ncallers + 1, left_ms(by, 500)) < 0 && errno != EINTR)
+		if (poll(f, m->ncallers + 1, ct_dial_left_ms(by, 500)) < 0 && errno != EINTR)
 			return ct_fail(CT_IO, "poll: %s", strerror(errno));
 		for (uint32_t i = m->ncallers; i-- > 0;)
 			hear(m, i);
@@ -298,26 +292,6 @@ static ct_status wait_for_all(struct ct_env_boot *b, const struct ct_env_place *
 
 /* ---- the others --------------------------------------------------------------------------------------- */
 
-/* One try; -1: nobody there. */
-static int try_call(const struct addrinfo *list, struct ct_deadline by)
-{
-	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
-		socklen_t length = sizeof(error);
-		struct pollfd f = { fd, POLLOUT, 0 };
-
-		if (fd < 0)
-			continue;
-		if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
-			return fd;
-		if (errno == EINPROGRESS && poll(&f, 1, left_ms(by, 5000)) == 1 &&
-			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0)
-			return fd;
-		close(fd);
-	}
-	return -1;
-}
-
 /* BYTES bytes, or CT_BUSY: the other side has closed, or is silent for long. */
 static ct_status receive(int fd, void *out, size_t bytes, struct ct_deadline by)
 {
@@ -330,7 +304,7 @@ static ct_status receive(int fd, void *out, size_t bytes, struct ct_deadline by)
 
 		if (ct_deadline_passed(by) || ct_deadline_passed(patience))
 			return CT_BUSY;
-		(void)poll(&f, 1, left_ms(by, 500));
+		(void)poll(&f, 1, ct_dial_left_ms(by, 500));
 		n = recv(fd, (char *)out + got, bytes - got, 0);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return CT_BUSY;
@@ -389,7 +363,7 @@ static ct_status call_root(struct ct_env_boot *b, const struct ct_env_place *pla
 	if (status != CT_OK)
 		return status;
 	do {
-		int fd = try_call(list, by);
+		int fd = ct_dial_try(list, by, 5000);
 
 		status = fd < 0 ? CT_BUSY : introduce(fd, place, by);
 		if (status == CT_OK) {

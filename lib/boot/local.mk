@@ -2,6 +2,7 @@
 # boot: who are the ranks. The files named mpi are part of the module, never of the library.
 core_sources += \
 	lib/boot/boot.c lib/boot/boot.h \
+	lib/boot/dial.c lib/boot/dial.h \
 	lib/boot/env.c lib/boot/env.h \
 	lib/boot/env_meet.c \
 	lib/boot/group.c \

@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "dial.h"
 
 #define PAIR_MAGIC 0x63745072u /* "ctPr" */
 
 enum {
+	PATIENCE_MS = 60000,
 	CALLERS = 8,            /* that have not yet said who they are; the oldest makes place */
 	CALLER_NS = 2000000000, /* so long each may take */
 	RETRY_MS = 50, MOST_BYTES = 1 << 24,
@@ -51,13 +53,6 @@ static struct hello hello_of(const struct ct_pair_attr *attr)
 
 	snprintf(h.what, sizeof(h.what), "%s", attr->what);
 	return h;
-}
-
-static int left_ms(struct ct_deadline by)
-{
-	uint64_t now = ct_now_ns(), left = by.at_ns > now ? (by.at_ns - now) / 1000000 + 1 : 0;
-
-	return left < 60000 ? (int)left : 60000;
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
@@ -99,7 +94,7 @@ static ct_status swap(const struct ct_pair *p, const void *out, void *in, size_t
 		if (ct_deadline_passed(by))
 			return ct_fail(CT_TIMEOUT, "the other side does not answer within %u s",
 				(unsigned)(p->timeout_ns / 1000000000u));
-		if (poll(&f, 1, left_ms(by)) < 0 && errno != EINTR)
+		if (poll(&f, 1, ct_dial_left_ms(by, PATIENCE_MS)) < 0 && errno != EINTR)
 			return ct_fail(CT_IO, "poll: %s", strerror(errno));
 		if ((f.revents & wanted & POLLOUT) != 0)
 			status = say_some(p->fd, out, bytes, &said);
@@ -199,7 +194,7 @@ static ct_status wait_on(struct waiting *w, struct ct_deadline by, int *fd)
 
 		for (uint32_t i = 0; i < w->ncallers; i++)
 			f[i + 1] = (struct pollfd){ w->callers[i].fd, POLLIN, 0 };
-		if (poll(f, w->ncallers + 1, left_ms(by) < 500 ? left_ms(by) : 500) < 0 && errno != EINTR)
+		if (poll(f, w->ncallers + 1, ct_dial_left_ms(by, 500)) < 0 && errno != EINTR)
 			return ct_fail(CT_IO, "poll: %s", strerror(errno));
 		for (uint32_t i = w->ncallers; i-- > 0;) {
 			ct_status status = hear(w, i);
@@ -260,26 +255,6 @@ static ct_status await_peer(const struct ct_pair_attr *attr, struct ct_deadline 
 
 /* ---- who calls ------------------------------------------------------------------------------ */
 
-/* One try; -1: nobody there. */
-static int try_call(const struct addrinfo *list, struct ct_deadline by)
-{
-	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
-		socklen_t length = sizeof(error);
-		struct pollfd f = { fd, POLLOUT, 0 };
-
-		if (fd < 0)
-			continue;
-		if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
-			return fd;
-		if (errno == EINPROGRESS && poll(&f, 1, left_ms(by)) == 1 &&
-			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0)
-			return fd;
-		close(fd);
-	}
-	return -1;
-}
-
 /* Says what is going to run here and hears what is there. */
 static ct_status greet(const struct ct_pair_attr *attr, int fd, struct ct_deadline by)
 {
@@ -307,10 +282,10 @@ static ct_status call_peer(const struct ct_pair_attr *attr, struct ct_deadline b
 
 	if (status != CT_OK)
 		return status;
-	*fd = try_call(list, by);
+	*fd = ct_dial_try(list, by, PATIENCE_MS);
 	while (*fd < 0 && !ct_deadline_passed(by)) {
 		(void)poll(NULL, 0, RETRY_MS); /* it may not wait yet */
-		*fd = try_call(list, by);
+		*fd = ct_dial_try(list, by, PATIENCE_MS);
 	}
 	freeaddrinfo(list);
 	if (*fd < 0)
