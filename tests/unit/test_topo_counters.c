@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Counters of RDMA ports: trees made here as each driver would fill them (names from the kernel's
  * sources, which ct_count_driver_source() names), and the difference between two readings. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "topo/topo.h"
+#include "tree.h"
 
 /* ---- trees ---------------------------------------------------------------------------------- */
 
@@ -23,39 +22,18 @@ static char root[64];
 static int make_root(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/ct-counters-XXXXXX");
-	return mkdtemp(root) == NULL ? -1 : 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
+	return tree_make(root);
 }
 
 static int remove_root(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(root);
 }
 
-/* Writes TEXT to PATH below the root, with the directories on the way. */
 static void put(const char *path, const char *text)
 {
-	char full[512];
-	FILE *file;
-
-	snprintf(full, sizeof(full), "%s/%s", root, path);
-	for (char *p = full + strlen(root) + 1; (p = strchr(p, '/')) != NULL; *p++ = '/') {
-		*p = '\0';
-		mkdir(full, 0700);
-	}
-	file = fopen(full, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	assert_int_equal(fclose(file), 0);
+	tree_put(root, path, text);
 }
 
 #define PORT1(device) "sys/class/infiniband/" device "/ports/1/"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ends of RoCE links from a tree made here, the statistics of interfaces, DSCP to priority, memory. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,43 +7,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "advise/advise.h"
+#include "tree.h"
 
 static char root[64];
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
 
 static int remove_root(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(root);
 }
 
 static void put(const char *path, const char *text)
 {
-	char full[512];
-	FILE *file;
-
-	snprintf(full, sizeof(full), "%s/%s", root, path);
-	for (char *p = full + strlen(root) + 1; (p = strchr(p, '/')) != NULL; *p++ = '/') {
-		*p = '\0';
-		mkdir(full, 0700);
-	}
-	file = fopen(full, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	assert_int_equal(fclose(file), 0);
+	tree_put(root, path, text);
 }
 
 #define PORT "sys/class/infiniband/mlx5_0/ports/1/"
@@ -53,8 +33,7 @@ static void put(const char *path, const char *text)
 static int make_root(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/ct-ends-XXXXXX");
-	if (mkdtemp(root) == NULL)
+	if (tree_make(root) != 0)
 		return -1;
 	put(PORT "state", "4: ACTIVE\n");
 	put(PORT "link_layer", "Ethernet\n");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Tests of topo. The captured trees are made by hand: no links in them, so that a tarball keeps them.
 unit_tests += tests/unit/test_topo_counters
+EXTRA_DIST += tests/unit/tree.h
 unit_tests += tests/unit/test_topo_ends
 unit_tests += tests/unit/test_topo_file
 unit_tests += tests/unit/test_topo_hide
