@@ -2,6 +2,7 @@
 /* Devices: listing, opening, asking. */
 #include <endian.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,7 +133,7 @@ static int query_port(struct ibv_context *context, uint8_t number, struct ibv_po
 	a.max_vl_num = 1;
 	a.active_width = (uint8_t)p->width;
 	a.active_speed = (uint8_t)p->speed;
-	a.link_layer = IBV_LINK_LAYER_INFINIBAND;
+	a.link_layer = (uint8_t)p->link;
 	a.flags = p->grh_required ? IBV_QPF_GRH_REQUIRED : 0;
 	memset(attr, 0, size);
 	memcpy(attr, &a, size < sizeof(a) ? size : sizeof(a));
@@ -151,10 +152,16 @@ int _ibv_query_gid_ex(struct ibv_context *context, uint32_t port, uint32_t index
 {
 	const struct fake_device *d = ct_fake_device(ct_fake_fabric(), context);
 	struct ibv_gid_entry e = { .gid_index = index, .port_num = port, .gid_type = IBV_GID_TYPE_IB };
+	const struct fake_port *p;
 
 	if (flags != 0 || port < 1 || port > d->nports || index >= d->ports[port - 1].gids)
 		return EINVAL;
-	e.gid = ct_fake_gid(&d->ports[port - 1], index);
+	p = &d->ports[port - 1];
+	e.gid = ct_fake_gid(p, index);
+	if (p->link == IBV_LINK_LAYER_ETHERNET) { /* on the one interface that every machine has */
+		e.gid_type = IBV_GID_TYPE_ROCE_V2;
+		e.ndev_ifindex = if_nametoindex("lo");
+	}
 	memcpy(entry, &e, size < sizeof(e) ? size : sizeof(e));
 	return 0;
 }

@@ -59,7 +59,8 @@ enum {
 #define FAKE_FW "simulated (fakeib stand-in)"
 
 struct fake_port {
-	uint32_t state, phys_state, lid, lmc, sm_lid, speed, width, mtu, max_mtu, gids, grh_required;
+	uint32_t state, phys_state, lid, lmc, sm_lid, speed, width, mtu, max_mtu, gids, grh_required,
+		link; /* IBV_LINK_LAYER_… */
 	uint64_t guid, subnet;
 	_Atomic uint64_t tx_bytes, rx_bytes, tx_messages, rx_messages, timeouts, tx_lists, rx_lists;
 };

@@ -23,10 +23,12 @@ static bool leads(const struct fake_port *a, const struct fake_port *b, const st
 {
 	if (a->state != IBV_PORT_ACTIVE || b->state != IBV_PORT_ACTIVE)
 		return false;
+	if (a->link != b->link || (a->link == IBV_LINK_LAYER_ETHERNET && !ah->is_global))
+		return false;
 	if (ah->is_global && !same_gid(b, &ah->grh.dgid))
 		return false;
-	if (a->subnet != b->subnet)
-		return ah->is_global; /* by a router */
+	if (a->subnet != b->subnet || a->link == IBV_LINK_LAYER_ETHERNET)
+		return ah->is_global; /* by a router, or by address at all */
 	if (ah->dlid == 0 || b->lid == 0)
 		return false;
 	return (uint32_t)ah->dlid >> b->lmc == b->lid >> b->lmc;

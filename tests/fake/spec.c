@@ -21,6 +21,8 @@ static const struct name speeds[] = { { "sdr", 1 }, { "ddr", 2 }, { "qdr", 4 }, 
 	{ "fdr", 16 }, { "edr", 32 }, { "hdr", 64 }, { "ndr", 128 }, { NULL, 0 } };
 static const struct name widths[] = { { "1", 1 }, { "4", 2 }, { "8", 4 }, { "12", 8 }, { "2", 16 },
 	{ NULL, 0 } };
+static const struct name links[] = { { "infiniband", IBV_LINK_LAYER_INFINIBAND },
+	{ "ethernet", IBV_LINK_LAYER_ETHERNET }, { NULL, 0 } };
 static const struct name mtus[] = { { "256", IBV_MTU_256 }, { "512", IBV_MTU_512 },
 	{ "1024", IBV_MTU_1024 }, { "2048", IBV_MTU_2048 }, { "4096", IBV_MTU_4096 }, { NULL, 0 } };
 
@@ -46,6 +48,7 @@ static const struct key keys[] = {
 	PORT(sm_lid, NULL, 0, 0xbfff),
 	PORT(gids, NULL, 1, FAKE_GIDS),
 	PORT(grh_required, NULL, 0, 1),
+	PORT(link, links, 0, 0),
 	PORT(subnet, NULL, 0, INT64_MAX),
 	LIMIT(max_qp, FAKE_QPS / 2),
 	LIMIT(max_qp_wr, 1 << 15),
@@ -86,6 +89,16 @@ void ct_fake_set_state(struct fake_port *port, uint32_t state)
 	port->phys_state = state == IBV_PORT_DOWN ? 2 /* polling */ : 5 /* link up */;
 }
 
+/* An Ethernet port has no LID, and a GID that is routed: a local IPv6 address (RFC 4193). */
+static void set_link(struct fake_port *port, uint32_t link)
+{
+	port->link = link;
+	if (link != IBV_LINK_LAYER_ETHERNET)
+		return;
+	port->lid = port->sm_lid = 0;
+	port->subnet = 0xfdfa4e0000000000ull;
+}
+
 union ibv_gid ct_fake_gid(const struct fake_port *port, uint32_t index)
 {
 	union ibv_gid gid;
@@ -119,6 +132,7 @@ static void defaults(struct fake_fabric *f)
 
 			*port = (struct fake_port){ .lid = 1 + d * FAKE_PORTS + p, .sm_lid = 1, .speed = 64,
 				.width = 2, .mtu = IBV_MTU_4096, .max_mtu = IBV_MTU_4096, .gids = 1,
+				.link = IBV_LINK_LAYER_INFINIBAND,
 				.guid = dev->guid + p + 1, .subnet = 0xfe80000000000000ull };
 			ct_fake_set_state(port, IBV_PORT_ACTIVE);
 		}
@@ -160,6 +174,8 @@ static void set_port(struct fake_port *port, const struct key *k, int64_t value)
 		port->subnet = (uint64_t)value;
 	else if (strcmp(k->name, "state") == 0)
 		ct_fake_set_state(port, (uint32_t)value);
+	else if (strcmp(k->name, "link") == 0)
+		set_link(port, (uint32_t)value);
 	else
 		memcpy((char *)port + k->offset, &(uint32_t){ (uint32_t)value }, sizeof(uint32_t));
 }
