@@ -37,7 +37,7 @@
 #include "rdma/rdma.h"
 
 enum {
-	CT_VERBS_EAGER = 4096, /* largest message that is copied */
+	CT_VERBS_EAGER = 8192, /* largest message that is copied: docs/design.md, verbs */
 	CT_VERBS_HEAD = 32, /* bytes before it */
 	CT_VERBS_SLOT = CT_VERBS_EAGER + 64,
 	CT_VERBS_SLOTS = 32, /* per peer and direction, unless --rx-depth says more */
