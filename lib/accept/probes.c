@@ -343,7 +343,8 @@ static ct_status share(struct probing *p, struct ct_isolation *out)
 		rows[i] = INT64_MIN;
 	if (s == CT_OK && root) {
 		memcpy(rows, out, sizeof(*out));
-		memcpy(rows + HEAD, out->list, (size_t)count * sizeof(*out->list));
+		if (count > 0) /* without any there is no list */
+			memcpy(rows + HEAD, out->list, (size_t)count * sizeof(*out->list));
 	}
 	if (s == CT_OK)
 		s = ct_session_max(p->run->session, rows, (size_t)count * ROW + HEAD);
