@@ -3,10 +3,12 @@
 #include "bench.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "advise/advise.h"
 #include "cli.h"
+#include "explain.h"
 #include "job.h"
 #include "ladder.h"
 #include "machines.h"
@@ -34,6 +36,7 @@ static const struct ct_cli cli = {
 struct asked {
 	const struct ct_bench_settings *settings;
 	const char *word;
+	struct ct_explain explain;
 };
 
 /* One rank's run. */
@@ -41,6 +44,7 @@ struct run {
 	struct ct_rank *rank;
 	const struct ct_bench_settings *settings;
 	const char *word;
+	const struct ct_explain *explain;
 	struct ct_bench_plan plan;
 	struct ct_candidate *candidates;
 	size_t ncandidates;
@@ -297,7 +301,8 @@ static ct_status conclude(struct run *run, ct_status status, int *exit_code)
 static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 {
 	const struct asked *asked = arg;
-	struct run run = { .rank = rank, .settings = asked->settings, .word = asked->word };
+	struct run run = { .rank = rank, .settings = asked->settings, .word = asked->word,
+		.explain = &asked->explain };
 	ct_status status = ct_job_alike(rank, ct_bench_options, run.settings, run.word);
 
 	if (status == CT_OK)
@@ -309,6 +314,8 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 		}
 		status = measure(&run);
 		status = conclude(&run, status, exit_code);
+		if (status == CT_OK && run.explain->on)
+			status = ct_explain_show(run.explain, rank, &run.shown);
 	}
 	ct_shown_free(&run.shown);
 	ct_free(run.done);
@@ -331,6 +338,14 @@ static bool names(const char *backends, const char *name)
 	return false;
 }
 
+/* The option's row reads the plugin's variable too. */
+static bool rules_of_environment(const struct ct_bench_settings *s)
+{
+	const char *rules = secure_getenv("COLLTUNE_RULES");
+
+	return rules != NULL && strcmp(rules, s->rules) == 0;
+}
+
 static ct_status check(const struct ct_bench_settings *s, const char *word)
 {
 	if (names(s->job.coll, "trace") != (s->job.replay != NULL))
@@ -338,6 +353,12 @@ static ct_status check(const struct ct_bench_settings *s, const char *word)
 			"replayed, and from where");
 	if (s->job.split != NULL && (strcmp(word, "p2p") == 0 || ct_plan_ladder(word)))
 		return ct_fail(CT_INVALID, "--split is for collectives: %s has pairs of its own", word);
+	if (s->explain && (!names(s->job.coll, "nccl") || ct_plan_ladder(word)))
+		return ct_fail(CT_INVALID, "--explain tells what NCCL chose: it needs --coll nccl, and is not "
+			"for the ladder");
+	if (s->rules != NULL && !s->explain && !rules_of_environment(s))
+		return ct_fail(CT_INVALID, "--rules needs --explain; COLLTUNE_RULES=FILE in the environment is "
+			"in force");
 	return ct_plan_check(s, word);
 }
 
@@ -360,7 +381,7 @@ static int run_bench(struct ct_bench_settings *s, struct asked *asked)
 int ct_bench_main(int argc, char **argv)
 {
 	struct ct_bench_settings settings = { 0 };
-	struct asked asked = { &settings, NULL };
+	struct asked asked = { &settings, NULL, { .log = -1 } };
 	int code = CT_EXIT_PASS;
 
 	switch (ct_cli_parse(&cli, argc, argv, &settings, &asked.word)) {
@@ -375,7 +396,13 @@ int ct_bench_main(int argc, char **argv)
 			code = CT_EXIT_USAGE;
 			break;
 		}
-		code = run_bench(&settings, &asked);
+		if (names(settings.job.coll, "nccl") && ct_explain_open(&settings, &asked.explain) != CT_OK) {
+			ct_cli_complain("bench", ct_why());
+			code = CT_EXIT_ENVIRONMENT;
+		} else {
+			code = run_bench(&settings, &asked);
+		}
+		ct_explain_close(&asked.explain);
 		break;
 	}
 	ct_options_free(ct_bench_options, &settings);

@@ -56,6 +56,12 @@ const struct ct_option ct_bench_own_options[] = {
 		"more columns: quantiles, interval, expected, efficiency, samples" },
 	{ "counters", 0, CT_OPT_FLAG, AT(counters), NULL, 0, 0, NULL, NULL,
 		"below each row, what network and kernel counted meanwhile" },
+	{ "explain", 0, CT_OPT_FLAG, AT(explain), NULL, 0, 0, NULL, NULL,
+		"nccl: below the tables, what NCCL chose and predicted at each size, the way of each channel, "
+		"and the variables in force" },
+	{ "rules", 0, CT_OPT_TEXT, AT(rules), NULL, 0, 0, NULL, "FILE",
+		"nccl, with --explain: what this rules file would choose, without acting by it; in the "
+		"environment it is in force, as in a job" },
 	{ "osu", 0, CT_OPT_FLAG, AT(osu), NULL, 0, 0, NULL, NULL,
 		"the OSU micro-benchmarks' columns instead of nccl-tests' (out of place, where both are)" },
 	{ "perftest", 0, CT_OPT_FLAG, AT(perftest), NULL, 0, 0, NULL, NULL,

@@ -16,8 +16,8 @@ struct ct_bench_settings {
 	uint64_t budget;
 	double precision;
 	int placement;
-	bool osu, perftest, stats, compare, counters;
-	char *json, *csv;
+	bool osu, perftest, stats, compare, counters, explain;
+	char *json, *csv, *rules;
 };
 
 extern const struct ct_option ct_bench_own_options[];

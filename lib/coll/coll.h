@@ -82,6 +82,9 @@ struct ct_coll_series {
 struct ct_coll_about {
 	uint64_t predicted_ns; /* by the library itself; 0 = it does not tell */
 	char chosen[64];       /* "ring ll128, 8 channels"; "" = it does not tell */
+	char costs[256];       /* its predictions for what it could have chosen, in us, the least first:
+	                          "ring/ll 21.5, tree/ll128 38.3"; "" = it does not tell */
+	char rule[160];        /* what our rules say, as CHOSEN, or why they say nothing; "" = no rules */
 };
 
 /* Of the row "nccl". */
@@ -91,6 +94,11 @@ struct ct_nccl_settings {
 	int64_t graphs;     /* > 0: operations run as CUDA graphs */
 	int64_t registered; /* 0, 1: buffers registered, 2: as symmetric windows */
 	bool nonblocking;   /* communicators whose calls return at once */
+	/* What the library's variables of these names say where its plugins are; NULL: not looked at. */
+	const char *profiler, *tuner;
+	/* They must be ours, whose folder is PLUGINS; else a profiler that is not ours is passed over. */
+	bool explain, rules_muted;
+	const char *plugins;
 };
 
 struct ct_coll_settings {

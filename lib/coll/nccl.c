@@ -198,7 +198,9 @@ static ct_status join(struct ct_nccl *row, const struct ct_nccl_id *id, struct c
 		status = split(row, by);
 	row->rank = row->group.rank;
 	row->nranks = row->group.nranks;
-	return status == CT_OK ? check_comm(row) : status;
+	if (status == CT_OK)
+		status = check_comm(row);
+	return status == CT_OK ? ct_nccl_plugins_check(row) : status;
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -328,6 +330,8 @@ static ct_status open_alone(struct ct_nccl *row)
 {
 	ct_status status = ct_nccl_open_library(row->set.lib, &row->lib);
 
+	if (status == CT_OK)
+		status = ct_nccl_plugins_open(row);
 	if (status == CT_OK && !on_host(&row->set))
 		status = take_gpu(row);
 	if (status == CT_OK)
@@ -389,7 +393,7 @@ static void predict(struct ct_nccl *row, struct ct_nccl_req *req)
 	rc = req->issue(row, req);
 	if (row->lib.call.simulate_end(&sim) == CT_NCCL_SUCCESS && rc == CT_NCCL_SUCCESS && sim.us > 0 &&
 		sim.us < 1e9f)
-		req->predicted_ns = (uint64_t)((double)sim.us * 1e3);
+		req->told.predicted_ns = (uint64_t)((double)sim.us * 1e3);
 }
 
 /* Both windows, or in place the one piece of memory that holds them. */
@@ -431,8 +435,10 @@ static ct_status capture(struct ct_nccl *row, struct ct_nccl_req *req)
 
 	if (status != CT_OK)
 		return status;
+	ct_nccl_watch(row, req);
 	rc = req->issue(row, req);
 	status = settle(row, req->name, rc, ct_deadline_in(10000000000));
+	ct_nccl_watched(row, req);
 	error = gpu->call.capture_end(row->stream, &graph);
 	if (status == CT_OK)
 		status = ct_gpu_status(gpu, CT_UNSUPPORTED, "ending a graph", error);
@@ -452,6 +458,7 @@ static void nccl_release(void *self, void *request)
 	/* The memory goes next, and the GPU may still be at it: only an abort ends a kernel that waits. */
 	if (atomic_load(&req->running))
 		give_up_comm(row);
+	ct_nccl_watched(row, req);
 	if (req->graph != NULL)
 		(void)row->gpu->call.exec_free(req->graph);
 	for (int i = 0; i < 2 && row->comm != NULL; i++) {
@@ -504,6 +511,7 @@ static ct_status nccl_start(void *self, void *request)
 	if (row->broken)
 		return ct_fail(CT_PEER, "an operation on this communicator was given up; open a new one");
 	atomic_store(&req->running, true);
+	ct_nccl_watch(row, req);
 	if (req->graph != NULL)
 		status = ct_gpu_status(row->gpu, CT_IO, "launching a graph",
 			row->gpu->call.graph_launch(req->graph, row->stream));
@@ -553,6 +561,7 @@ static ct_status nccl_test(void *self, void *request)
 		(void)ct_fail(status, "%s", why);
 	}
 	atomic_store(&req->running, false);
+	ct_nccl_watched(row, req);
 	return status;
 }
 
@@ -610,7 +619,7 @@ static ct_status nccl_about(void *self, void *request, struct ct_coll_about *abo
 	const struct ct_nccl_req *req = request;
 
 	(void)self;
-	about->predicted_ns = req->predicted_ns;
+	*about = req->told;
 	return CT_OK;
 }
 

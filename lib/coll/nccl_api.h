@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Private to the backend row "nccl": NCCL's interface as its public header documents it (nccl.h,
- * versions 2.7 to 2.28), by prototypes of ours that tests/unit/test_coll_nccl_abi.c compares with that
+ * versions 2.7 to 2.28), by prototypes of ours that tests/nccl/abi.c compares with that
  * header where one is installed. RCCL exports the same names.
  */
 #ifndef CT_COLL_NCCL_API_H
@@ -9,6 +9,7 @@
 
 #include "gpu/gpu.h"
 #include "native.h"
+#include "plugin/plugin.h"
 
 enum ct_nccl_result {
 	CT_NCCL_SUCCESS = 0, CT_NCCL_CUDA = 1, CT_NCCL_SYSTEM = 2, CT_NCCL_INTERNAL = 3,
@@ -109,6 +110,8 @@ struct ct_nccl {
 	void *token;              /* 8 bytes on the GPU for barriers and acknowledgements */
 	uint64_t host_token;
 	bool broken; /* given up: the communicator is gone */
+	struct ct_profiler *profiler; /* of our plugins, where the library has taken them; else NULL */
+	struct ct_tuner_sweep *sweep;
 };
 
 /* One prepared operation. */
@@ -120,8 +123,9 @@ struct ct_nccl_req {
 	int type, op;
 	void *graph;      /* a graph to launch in place of the calls, or NULL */
 	void *reg[2], *window[2];
-	uint64_t predicted_ns; /* 0 = not told */
 	_Atomic bool running;  /* read by the watchdog's thread */
+	bool watched, watching; /* its first start is looked at: CHOSEN and the like of TOLD */
+	struct ct_coll_about told;
 };
 
 /* Opens LIB (NULL: libnccl.so.2, then librccl.so.1) and finds what it exports. CT_UNSUPPORTED in one
@@ -134,6 +138,17 @@ ct_status ct_nccl_status(const struct ct_nccl_lib *lib, void *comm, const char *
 
 /* Fills REQ's issue, name, peer, type and op from REQ->desc, which has been checked. */
 void ct_nccl_bind(const struct ct_nccl *row, struct ct_nccl_req *req);
+
+/* Finds the plugins that the settings name, as the library will; before the communicator. CT_UNSUPPORTED: one
+ * that must be ours is not: what was looked for and where. */
+ct_status ct_nccl_plugins_open(struct ct_nccl *row);
+
+/* After it: has the library taken them? CT_UNSUPPORTED if not, and one must be. */
+ct_status ct_nccl_plugins_check(struct ct_nccl *row);
+
+/* Around REQ's first start: what the library chose for it, and why, goes to REQ->told. */
+void ct_nccl_watch(struct ct_nccl *row, struct ct_nccl_req *req);
+void ct_nccl_watched(struct ct_nccl *row, struct ct_nccl_req *req);
 
 /* Each collective's algorithms as the row shows them. */
 size_t ct_nccl_algos(struct ct_coll_algo algos[CT_NCOLLS]);

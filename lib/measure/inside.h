@@ -318,6 +318,7 @@ struct ct_stop ct_stop_fill(const struct ct_stop *stop);
 enum ct_field_type {
 	CT_FIELD_U64, CT_FIELD_U32, CT_FIELD_BOOL, CT_FIELD_REAL, CT_FIELD_TEXT, CT_FIELD_COLL,
 	CT_FIELD_TYPE, CT_FIELD_OP, CT_FIELD_VERDICT, CT_FIELD_STATUS, CT_FIELD_MEAN,
+	CT_FIELD_OPTIONAL_TEXT, /* left out where empty */
 };
 
 struct ct_field {

@@ -429,6 +429,7 @@ static void fill_result(struct ct_lane *lane)
 ct_status ct_lane_finish(struct ct_lane *lane)
 {
 	struct told told = { CT_OK, 0, 0, lane->result.wrong };
+	struct ct_coll_about about = { 0 };
 	int64_t v[2], sums[1 + CT_NCOUNTERS];
 	ct_status status;
 
@@ -456,6 +457,9 @@ ct_status ct_lane_finish(struct ct_lane *lane)
 	lane->ports.known = lane->session->ports.any;
 	lane->result.ports = lane->ports;
 	lane->ports.ends = NULL; /* the result's now */
+	/* By now the library has run it, and may know more than when it was prepared. */
+	if (lane->lib->lib.ops->about(lane->lib->lib.self, lane->req, &about) == CT_OK)
+		lane->result.told = about;
 	fill_result(lane);
 	return CT_OK;
 }

@@ -133,6 +133,10 @@ static ct_status read_field(const struct place *at, const struct ct_field *f, st
 		return read_bool(at, f->key, p);
 	case CT_FIELD_REAL:
 		return read_real(at, f->key, p);
+	case CT_FIELD_OPTIONAL_TEXT:
+		if (json_object_get(at->object, f->key) == NULL)
+			return CT_OK;
+		return read_text(at, f, p);
 	case CT_FIELD_TEXT:
 		return read_text(at, f, p);
 	default:

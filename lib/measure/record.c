@@ -62,6 +62,8 @@ const struct ct_field ct_fields[] = {
 	FIELD("counters", "page_faults", CT_FIELD_U64, counters.page_faults),
 	FIELD("told", "predicted_ns", CT_FIELD_U64, told.predicted_ns),
 	FIELD("told", "chosen", CT_FIELD_TEXT, told.chosen),
+	FIELD("told", "costs", CT_FIELD_OPTIONAL_TEXT, told.costs),
+	FIELD("told", "rule", CT_FIELD_OPTIONAL_TEXT, told.rule),
 	FIELD("expected", "time_ns", CT_FIELD_U64, expected.time_ns),
 	FIELD("expected", "busbw_Bps", CT_FIELD_REAL, expected.busbw_Bps),
 	FIELD("expected", "formula", CT_FIELD_TEXT, expected.formula),
@@ -106,6 +108,7 @@ static json_t *field_value(const struct ct_field *f, const struct ct_result *res
 	case CT_FIELD_MEAN:
 		return integer((uint64_t)(*(const double *)p + 0.5));
 	case CT_FIELD_TEXT:
+	case CT_FIELD_OPTIONAL_TEXT:
 		return text(p, f->room);
 	case CT_FIELD_COLL:
 		return json_string(ct_coll_name(*(const ct_coll *)p));
@@ -193,13 +196,16 @@ static bool put_expected(json_t *record, const struct ct_result *r)
 	return put(record, "", "efficiency", real((double)e->time_ns / (double)r->summary.median));
 }
 
-/* Groups that not every record has. */
-static bool is_there(const struct ct_result *r, const char *group)
+/* Groups and texts that not every record has. */
+static bool is_there(const struct ct_result *r, const struct ct_field *f)
 {
-	if (strcmp(group, "expected") == 0)
+	if (f->type == CT_FIELD_OPTIONAL_TEXT && ((const char *)r)[f->offset] == '\0')
+		return false;
+	if (strcmp(f->group, "expected") == 0)
 		return r->expected.known;
-	if (strcmp(group, "told") == 0)
-		return r->told.predicted_ns > 0 || r->told.chosen[0] != '\0';
+	if (strcmp(f->group, "told") == 0)
+		return r->told.predicted_ns > 0 || r->told.chosen[0] != '\0' ||
+			r->told.costs[0] != '\0';
 	return true;
 }
 
@@ -214,7 +220,7 @@ json_t *ct_record_point(const struct ct_result *result)
 		return NULL;
 	}
 	for (const struct ct_field *f = ct_fields; f->key != NULL && good; f++)
-		if (is_there(result, f->group))
+		if (is_there(result, f))
 			good = put(record, f->group, f->key, field_value(f, result));
 	if (good && result->ports.known)
 		good = put(record, "", "ports", ct_port_counts_record(&result->ports));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Door of plugin: what NCCL's tuner plugin of ours offers to a process that also measures, and what
- * its files share. The plugin lives in other people's processes: base and rules only. */
+/* Door of plugin: what NCCL's plugins of ours offer to a process that also measures, and what the tuner's
+ * files share. The plugins live in other people's processes: base and rules only. */
 #ifndef CT_PLUGIN_H
 #define CT_PLUGIN_H
 
@@ -11,7 +11,7 @@
 #include "nccl_tuner.h"
 #include "rules/rules.h"
 
-enum { CT_TUNER_SWEEP_ABI = 1, CT_TUNER_NONE = -1 };
+enum { CT_TUNER_SWEEP_ABI = 2, CT_TUNER_NONE = -1, CT_PROFILER_ABI = 1 };
 
 /* One rule, ready to be found. */
 struct ct_tuner_cell {
@@ -59,20 +59,50 @@ extern const char *const ct_tuner_algos[CT_NCCL_ALGOS + 1], *const ct_tuner_prot
  * Shared with a sweep in the same process: while FORCED is not CT_TUNER_NONE, every communicator uses
  * that cell where it is possible, so that all legal cells are tried without a new communicator. Every
  * rank must set the same, outside of any collective. While WATCH is set, the last table that NCCL
- * showed is kept.
+ * showed is kept, and what the rules say to it.
  */
 struct ct_tuner_sweep {
 	uint32_t abi; /* CT_TUNER_SWEEP_ABI */
 	_Atomic int64_t forced; /* algo + 256 * proto + 65536 * channels */
 	_Atomic bool watch;
+	_Atomic bool muted;     /* rules are read and told but not obeyed; set before the communicator */
+	_Atomic uint32_t comms; /* communicators that began with this plugin */
+	_Atomic bool writing;   /* one rank of the process at a time: all show the same */
 	_Atomic uint64_t seen;  /* grows by 2 with each table kept; odd: being written */
 	int func;
 	uint64_t bytes;
+	int64_t rule;           /* the rules' cell as FORCED has one; CT_TUNER_NONE: none */
 	float cost_us[CT_NCCL_ALGOS][CT_NCCL_PROTOS]; /* NCCL's own prediction; -1 = not possible */
+	const char *const *algos, *const *protos;     /* their words */
+	char rules[256]; /* the last communicator's file and its hash, or why it is not used; "" = none named */
 };
 
 /* Exported by the plugin: the one of this process, for ever. Look it up by dlsym() in the plugin
  * that NCCL has loaded. */
 __attribute__((visibility("default"))) struct ct_tuner_sweep *ct_tuner_sweep(void);
+
+/* What NCCL chose for a collective, in our words. */
+struct ct_profiler_choice {
+	char algo[32], proto[32];
+	int channels;
+};
+
+/*
+ * Shared with a process that measures: its profiler plugin. With SPARING set before the first communicator
+ * NCCL is asked for a collective's choice only while somebody watches, and never for the times of its
+ * kernels, so what is measured meanwhile is not disturbed; not so where COLLTUNE_NCCL_PROFILE is set.
+ */
+struct ct_profiler {
+	uint32_t abi; /* CT_PROFILER_ABI */
+	_Atomic bool sparing;
+	_Atomic uint32_t comms; /* communicators that began with this plugin */
+	/* On and off, counted: several ranks of a process may watch. */
+	void (*watch)(bool on);
+	/* The last collective of RANK (in its communicator) with these buffers, of the last 64; false: none. */
+	bool (*find)(int rank, const void *send, const void *receive, struct ct_profiler_choice *choice);
+};
+
+/* Exported by the plugin, as ct_tuner_sweep() is. */
+__attribute__((visibility("default"))) struct ct_profiler *ct_profiler(void);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "profile.h"
 
-enum { WORD = 32, FILE_LIMIT = 4 << 20 };
+enum { WORD = sizeof(((struct ct_profiler_choice *)NULL)->algo), FILE_LIMIT = 4 << 20 };
 
 /* NCCL's word, "ncclFloat32", "ReduceScatter", as ours: "float32", "reduce_scatter". */
 static const char *word(const char *theirs, char out[WORD])
@@ -164,4 +164,25 @@ void ct_profile_summary(const struct ct_profile *profile, char *line, size_t roo
 			" bytes, %s/%s, %d channels", (double)most / 1e6, word(longest->func, func),
 			longest->sequence, ct_profile_bytes(profile, longest), word(longest->algo, algo),
 			word(longest->proto, proto), longest->channels);
+}
+
+bool ct_profile_find(const struct ct_profile *profile, const void *send, const void *receive,
+	struct ct_profiler_choice *choice)
+{
+	uint64_t seen = atomic_load(&profile->seen), last = first_of(seen);
+
+	if (seen >= CT_PROFILE_LOOK && last < seen - CT_PROFILE_LOOK + 1)
+		last = seen - CT_PROFILE_LOOK + 1;
+	for (uint64_t n = seen; n >= last; n--) {
+		const struct ct_profile_event *event = &profile->events[n % CT_PROFILE_EVENTS];
+
+		if (atomic_load_explicit(&event->number, memory_order_acquire) != n ||
+			event->send != send || event->receive != receive)
+			continue;
+		word(event->algo, choice->algo);
+		word(event->proto, choice->proto);
+		choice->channels = event->channels;
+		return true;
+	}
+	return false;
 }

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "nccl_profiler.h"
+#include "plugin.h"
 
 /* The last so many collectives are kept; far more than NCCL ever has under way (64 a channel). */
 enum { CT_PROFILE_EVENTS = 8192 };
@@ -17,6 +18,7 @@ struct ct_profile_event {
 	_Atomic uint64_t start_ns, end_ns; /* of the first and the last channel; UINT64_MAX, 0: none seen */
 	uint64_t sequence; /* NCCL's number of this function */
 	size_t count;
+	const void *send, *receive;
 	const char *func, *datatype, *algo, *proto;
 	int channels;
 };
@@ -26,6 +28,9 @@ struct ct_profile {
 	uint64_t comm;
 	int rank, ranks, nodes; /* ranks, nodes 0: not told */
 	bool gpu_clock;         /* or when the host saw it */
+	int *mask;              /* NCCL's: what it tells of */
+	bool kernels;           /* it can tell of kernels */
+	bool sparing;           /* it tells only while somebody watches */
 	_Atomic uint64_t seen;
 	struct ct_profile_event events[CT_PROFILE_EVENTS];
 };
@@ -36,6 +41,11 @@ ct_status ct_profile_write(const struct ct_profile *profile, const char *dir);
 
 /* One line for a log: how many, how long in all, the longest. */
 void ct_profile_summary(const struct ct_profile *profile, char *line, size_t room);
+
+/* The last collective with these buffers among the last CT_PROFILE_LOOK; false: none. */
+enum { CT_PROFILE_LOOK = 64 };
+bool ct_profile_find(const struct ct_profile *profile, const void *send, const void *receive,
+	struct ct_profiler_choice *choice);
 
 /* Bytes as nccl-tests count them: the longer of what a rank sends and receives; 0 = not known. */
 uint64_t ct_profile_bytes(const struct ct_profile *profile, const struct ct_profile_event *event);

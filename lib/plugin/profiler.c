@@ -4,8 +4,9 @@
  * ring of fixed size, and writes a file or one line when the communicator goes. A collective's own start and
  * stop only bracket its enqueueing: its time is from the first channel's start to the last one's stop, by
  * the GPU's timer. A handle is a number, not an address, so whatever comes late finds its event or nothing;
- * no call allocates, locks, or fails.
+ * no call allocates, locks, or fails while a communicator lives.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,6 +19,62 @@ enum { KERNEL_BITS = 1, CONTEXT_BITS = 10, CONTEXTS = 1 << CONTEXT_BITS };
 
 /* The communicators of this process: stop() and state() are told a handle only. */
 static _Atomic(struct ct_profile *) profiles[CONTEXTS];
+
+/* Held while one of them comes, goes, is looked into from outside, or a mask is written. */
+static pthread_mutex_t coming_and_going = PTHREAD_MUTEX_INITIALIZER;
+static int watchers;
+
+/* What NCCL is to tell of by itself. */
+static int all_events(const struct ct_profile *profile)
+{
+	return profile->kernels ? CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_KERNEL : CT_NCCL_EVENT_COLL;
+}
+
+/* With the lock held. The mask may be one for all communicators. */
+static void set_mask(struct ct_profile *profile)
+{
+	int mask = all_events(profile);
+
+	if (profile->sparing)
+		mask = watchers > 0 ? CT_NCCL_EVENT_COLL : 0;
+	__atomic_store_n(profile->mask, mask, __ATOMIC_RELAXED); /* NCCL may read it meanwhile */
+}
+
+static void watch(bool on)
+{
+	pthread_mutex_lock(&coming_and_going);
+	watchers += on ? 1 : -1;
+	for (int i = 0; i < CONTEXTS; i++) {
+		struct ct_profile *profile = atomic_load(&profiles[i]);
+
+		if (profile != NULL && profile->sparing)
+			set_mask(profile);
+	}
+	pthread_mutex_unlock(&coming_and_going);
+}
+
+static bool find(int rank, const void *send, const void *receive, struct ct_profiler_choice *choice)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&coming_and_going);
+	for (int i = 0; i < CONTEXTS && !found; i++) {
+		const struct ct_profile *profile = atomic_load(&profiles[i]);
+
+		found = profile != NULL && profile->rank == rank &&
+			ct_profile_find(profile, send, receive, choice);
+	}
+	pthread_mutex_unlock(&coming_and_going);
+	return found;
+}
+
+struct ct_profiler *ct_profiler(void)
+{
+	/* One for the process by its very purpose. */
+	static struct ct_profiler profiler = { .abi = CT_PROFILER_ABI, .watch = watch, .find = find };
+
+	return &profiler;
+}
 
 static void *handle_of(uint64_t number, uint64_t context, bool kernel)
 {
@@ -68,38 +125,46 @@ static void note_end(struct ct_profile_event *event, uint64_t ns)
 		;
 }
 
-/* A place for a communicator; NULL: none left, or no memory. Its index plus one is NCCL's context. */
-static struct ct_profile *open_profile(void **context)
+/* A place for a communicator, which NCCL tells of by MASK; NULL: none left, or no memory. Its index plus one
+ * is NCCL's context. */
+static struct ct_profile *open_profile(void **context, int *mask, bool kernels)
 {
 	struct ct_profile *profile = ct_alloc(1, sizeof(*profile));
+	const char *dir = secure_getenv("COLLTUNE_NCCL_PROFILE");
 
-	for (uintptr_t i = 0; i < CONTEXTS && profile != NULL; i++) {
+	*context = NULL;
+	*mask = 0;
+	if (profile == NULL)
+		return NULL;
+	profile->mask = mask;
+	profile->kernels = kernels;
+	profile->sparing = atomic_load(&ct_profiler()->sparing) && (dir == NULL || dir[0] == '\0');
+	atomic_fetch_add(&ct_profiler()->comms, 1);
+	pthread_mutex_lock(&coming_and_going);
+	for (uintptr_t i = 0; i < CONTEXTS; i++) {
 		struct ct_profile *none = NULL;
 
-		if (atomic_compare_exchange_strong(&profiles[i], &none, profile)) {
-			*context = (void *)(i + 1);
-			return profile;
-		}
+		if (!atomic_compare_exchange_strong(&profiles[i], &none, profile))
+			continue;
+		set_mask(profile);
+		pthread_mutex_unlock(&coming_and_going);
+		*context = (void *)(i + 1);
+		return profile;
 	}
+	pthread_mutex_unlock(&coming_and_going);
 	ct_free(profile);
 	return NULL;
 }
 
 static int init_v2(void **context, int *mask)
 {
-	*context = NULL;
-	*mask = 0;
-	if (open_profile(context) != NULL)
-		*mask = CT_NCCL_EVENT_COLL;
+	(void)open_profile(context, mask, false);
 	return CT_NCCL_OK;
 }
 
 static int init_v3(void **context, int *mask)
 {
-	*context = NULL;
-	*mask = 0;
-	if (open_profile(context) != NULL)
-		*mask = CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_KERNEL;
+	(void)open_profile(context, mask, true);
 	return CT_NCCL_OK;
 }
 
@@ -109,9 +174,7 @@ static int init_v5(void **context, uint64_t comm, int *mask, const char *comm_na
 	struct ct_profile *profile;
 
 	(void)comm_name;
-	*context = NULL;
-	*mask = 0;
-	profile = open_profile(context);
+	profile = open_profile(context, mask, true);
 	if (profile == NULL)
 		return CT_NCCL_OK;
 	profile->comm = comm;
@@ -120,7 +183,6 @@ static int init_v5(void **context, uint64_t comm, int *mask, const char *comm_na
 	profile->ranks = ranks;
 	profile->rank = rank;
 	profile->gpu_clock = true;
-	*mask = CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_KERNEL;
 	return CT_NCCL_OK;
 }
 
@@ -153,6 +215,8 @@ static int start_coll(const void *context, void **handle, const struct ct_nccl_c
 	atomic_store_explicit(&event->end_ns, 0, memory_order_relaxed);
 	event->sequence = coll->number;
 	event->count = coll->count;
+	event->send = coll->send;
+	event->receive = coll->receive;
 	event->func = coll->func;
 	event->datatype = coll->datatype;
 	event->algo = coll->algo;
@@ -297,7 +361,9 @@ static int finalize(void *context)
 	if (profile == NULL)
 		return CT_NCCL_OK;
 	report(profile);
+	pthread_mutex_lock(&coming_and_going);
 	atomic_store(&profiles[index], NULL);
+	pthread_mutex_unlock(&coming_and_going);
 	ct_free(profile);
 	return CT_NCCL_OK;
 }

@@ -6,6 +6,7 @@
  * possible must not be written; ranks must agree, so nothing here depends on time or chance.
  */
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,8 @@ struct context {
 struct ct_tuner_sweep *ct_tuner_sweep(void)
 {
 	/* One for the process by its very purpose: a sweep reaches every communicator. */
-	static struct ct_tuner_sweep sweep = { .abi = CT_TUNER_SWEEP_ABI, .forced = CT_TUNER_NONE };
+	static struct ct_tuner_sweep sweep = { .abi = CT_TUNER_SWEEP_ABI, .forced = CT_TUNER_NONE,
+		.rule = CT_TUNER_NONE, .algos = ct_tuner_algos, .protos = ct_tuner_protos };
 
 	return &sweep;
 }
@@ -67,6 +69,15 @@ static ct_status apply(const struct ct_rules *rules, const struct ct_tuner_comm 
 	return s;
 }
 
+/* For who measures in this process; of several ranks that say it at once one does. */
+static void tell_rules(struct ct_tuner_sweep *sweep, const char *line)
+{
+	if (atomic_exchange(&sweep->writing, true))
+		return;
+	snprintf(sweep->rules, sizeof(sweep->rules), "%.*s", (int)sizeof(sweep->rules) - 1, line);
+	atomic_store(&sweep->writing, false);
+}
+
 /* Fills CONTEXT's table, or leaves it without opinion and says why in one line. */
 static void read_rules(struct context *context, size_t ranks, size_t nodes, ct_nccl_log *log,
 	struct ct_nccl_constants *constants)
@@ -75,21 +86,26 @@ static void read_rules(struct context *context, size_t ranks, size_t nodes, ct_n
 	struct ct_tuner_comm comm = { ranks, nodes, nccl_version(log),
 		secure_getenv("COLLTUNE_MACHINE") };
 	struct ct_rules *rules = NULL;
+	char line[512];
+	int level = CT_NCCL_LOG_INFO;
 	ct_status s;
 
 	if (path == NULL || path[0] == '\0')
 		return;
 	s = ct_rules_load(path, &rules);
 	if (s == CT_OK)
-		s = apply(rules, &comm, constants, &context->table);
-	if (log != NULL && s != CT_OK)
-		log(s == CT_UNSUPPORTED ? CT_NCCL_LOG_INFO : CT_NCCL_LOG_WARN, CT_NCCL_LOG_TUNING,
-			__FILE__, __LINE__, "TUNER/colltune: %s not used, NCCL decides alone: %s",
-			path, ct_why());
-	else if (log != NULL)
-		log(CT_NCCL_LOG_INFO, CT_NCCL_LOG_TUNING, __FILE__, __LINE__,
-			"TUNER/colltune: %s, %zu rules, %.23s: must be the same on every rank", path,
-			ct_rules_count(rules), ct_rules_hash(rules));
+		s = apply(rules, &comm, atomic_load(&context->sweep->muted) ? NULL : constants,
+			&context->table);
+	if (s != CT_OK && s != CT_UNSUPPORTED)
+		level = CT_NCCL_LOG_WARN;
+	if (s != CT_OK)
+		snprintf(line, sizeof(line), "%.200s not used, NCCL decides alone: %.250s", path, ct_why());
+	else
+		snprintf(line, sizeof(line), "%.200s, %zu rules, %.23s: must be the same on every rank",
+			path, ct_rules_count(rules), ct_rules_hash(rules));
+	if (log != NULL)
+		log(level, CT_NCCL_LOG_TUNING, __FILE__, __LINE__, "TUNER/colltune: %s", line);
+	tell_rules(context->sweep, line);
 	ct_rules_free(rules);
 }
 
@@ -101,6 +117,7 @@ static void *open_context(size_t ranks, size_t nodes, ct_nccl_log *log,
 	if (context == NULL)
 		return NULL; /* no memory: no opinion */
 	context->sweep = ct_tuner_sweep();
+	atomic_fetch_add(&context->sweep->comms, 1);
 	context->channels_most = channels_most;
 	read_rules(context, ranks, nodes, log, constants);
 	return context;
@@ -134,20 +151,32 @@ static const struct ct_tuner_cell *wanted(const struct context *context, int fun
 	forced = atomic_load_explicit(&context->sweep->forced, memory_order_relaxed);
 	if (forced != CT_TUNER_NONE)
 		return forced_cell(forced, room);
+	if (atomic_load_explicit(&context->sweep->muted, memory_order_relaxed))
+		return NULL;
 	return context->table != NULL ? ct_tuner_find(context->table, func, bytes) : NULL;
 }
 
-/* Keeps what NCCL predicts, for a sweep that asked for it. */
-static void watch(struct ct_tuner_sweep *sweep, int func, size_t bytes, const float *cost, int algos,
+/* Keeps what NCCL predicts and what the rules say to it, for who asked for it. */
+static void watch(const struct context *context, int func, size_t bytes, const float *cost, int algos,
 	int protos)
 {
+	struct ct_tuner_sweep *sweep = context->sweep;
+	const struct ct_tuner_cell *rule = NULL;
+
+	if (atomic_exchange(&sweep->writing, true))
+		return;
+	if (context->table != NULL && func >= 0 && func < CT_NCCL_FUNCS)
+		rule = ct_tuner_find(context->table, func, bytes);
 	atomic_fetch_add(&sweep->seen, 1);
 	sweep->func = func;
 	sweep->bytes = bytes;
+	sweep->rule = rule != NULL ? rule->algo + 256 * rule->proto + 65536 * (int64_t)rule->channels :
+		CT_TUNER_NONE;
 	for (int a = 0; a < CT_NCCL_ALGOS; a++)
 		for (int p = 0; p < CT_NCCL_PROTOS; p++)
 			sweep->cost_us[a][p] = a < algos && p < protos ? cost[a * protos + p] : -1;
 	atomic_fetch_add(&sweep->seen, 1);
+	atomic_store(&sweep->writing, false);
 }
 
 static void set_channels(const struct context *context, const struct ct_tuner_cell *cell, int *channels)
@@ -167,7 +196,7 @@ static int choose_cell(void *self, int func, size_t bytes, float **table, int al
 	struct ct_tuner_cell room;
 
 	if (context != NULL && atomic_load_explicit(&context->sweep->watch, memory_order_relaxed))
-		watch(context->sweep, func, bytes, cost, algos, protos);
+		watch(context, func, bytes, cost, algos, protos);
 	cell = wanted(context, func, bytes, &room);
 	if (cell == NULL || cell->algo >= algos || cell->proto >= protos)
 		return CT_NCCL_OK;

@@ -9,6 +9,10 @@ unit_tests += tests/unit/test_bench_machines
 tests_unit_test_bench_machines_SOURCES = tests/unit/test_bench_machines.c \
 	bench/machines.c bench/machines.h bench/job.h
 
+unit_tests += tests/unit/test_bench_nccl
+tests_unit_test_bench_nccl_SOURCES = tests/unit/test_bench_nccl.c \
+	bench/nccl_log.c bench/nccl_log.h bench/nccl_variables.c bench/nccl_variables.h
+
 unit_tests += tests/unit/test_bench_congest
 tests_unit_test_bench_congest_SOURCES = tests/unit/test_bench_congest.c \
 	bench/congest_run.c bench/congest.h bench/job.h

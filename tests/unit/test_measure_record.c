@@ -66,6 +66,8 @@ static void fill(struct ct_result *r, bool histogram)
 	r->expected = (struct ct_expectation){ .known = true, .time_ns = 900, .busbw_Bps = 6e9 };
 	strcpy(r->expected.formula, "4096 B / 4.6 GB/s");
 	strcpy(r->expected.basis, "measured copy");
+	r->told = (struct ct_coll_about){ .predicted_ns = 12, .chosen = "ring ll, 2 channels" };
+	strcpy(r->told.costs, "ring/ll 0.012, tree/simple 1.5"); /* and no rule: left out */
 	r->ports = (struct ct_port_counts){ .known = true, .active = 3, .used = 2 };
 	r->ports.sum.exposed = ct_count_bit(CT_COUNT_TX_BYTES) | ct_count_bit(CT_COUNT_SEQ_NAKS) |
 		ct_count_bit(CT_COUNT_ACK_TIMEOUTS);
@@ -108,6 +110,10 @@ static void same(const struct ct_result *a, const struct ct_result *b)
 	assert_int_equal(a->warmup, b->warmup);
 	assert_int_equal(a->wrong, b->wrong);
 	assert_int_equal(a->checked, b->checked);
+	assert_int_equal(a->told.predicted_ns, b->told.predicted_ns);
+	assert_string_equal(a->told.chosen, b->told.chosen);
+	assert_string_equal(a->told.costs, b->told.costs);
+	assert_string_equal(a->told.rule, b->told.rule);
 	assert_int_equal(a->overhead_ns, b->overhead_ns);
 	assert_true(a->algbw_Bps == b->algbw_Bps && a->busbw_Bps == b->busbw_Bps);
 	assert_true(a->messages_per_s == b->messages_per_s);

@@ -336,6 +336,64 @@ static void without_the_variable_only_a_line(void **state)
 	assert_string_equal(last_log, "PROFILER/colltune: rank 3: 0 collectives, of 0 of them kernels took 0.000 ms");
 }
 
+static bool chosen(const struct ct_profiler *profiler, int rank, const void *send, const void *receive)
+{
+	struct ct_profiler_choice choice = { "", "", 0 };
+	bool found = profiler->find(rank, send, receive, &choice);
+
+	if (found)
+		assert_true(strcmp(choice.algo, "ring") == 0 && strcmp(choice.proto, "simple") == 0 &&
+			choice.channels == 2);
+	return found;
+}
+
+static void a_process_that_measures_is_spared(void **state)
+{
+	const struct plugin *p = *state;
+	const void *entry = symbol(p->library, "ct_profiler");
+	struct ct_profiler *(*get)(void), *profiler;
+	struct ct_nccl_event_v5 coll = collective(1, "AllReduce", 8);
+	void *context = NULL, *handle;
+	int mask = 1, buffers[4];
+
+	memcpy(&get, &entry, sizeof(get));
+	profiler = get();
+	assert_int_equal(profiler->abi, CT_PROFILER_ABI);
+	atomic_store(&profiler->sparing, true);
+	context = open_v5(p->v5); /* whoever asked for the file gets it all */
+	p->v5->finalize(context);
+	unsetenv("COLLTUNE_NCCL_PROFILE");
+	p->v5->init(&context, comm, &mask, "name", 2, 16, 3, keep_log);
+	assert_int_equal(mask, 0);
+	assert_int_equal(atomic_load(&profiler->comms), 2);
+	profiler->watch(true);
+	profiler->watch(true);
+	profiler->watch(false);
+	assert_int_equal(mask, CT_NCCL_EVENT_COLL);
+	coll.coll.send = &buffers[0];
+	coll.coll.receive = &buffers[1];
+	p->v5->start(context, &handle, &coll);
+	p->v5->stop(handle);
+	profiler->watch(false);
+	assert_int_equal(mask, 0);
+	assert_true(chosen(profiler, 3, &buffers[0], &buffers[1]));
+	assert_false(chosen(profiler, 3, &buffers[1], &buffers[0]));
+	assert_false(chosen(profiler, 2, &buffers[0], &buffers[1]));
+	coll.coll.receive = &buffers[2];
+	for (int i = 0; i < 63; i++)
+		p->v5->start(context, &handle, &coll);
+	assert_true(chosen(profiler, 3, &buffers[0], &buffers[1]));
+	p->v5->start(context, &handle, &coll);
+	assert_false(chosen(profiler, 3, &buffers[0], &buffers[1])); /* too long ago */
+	assert_true(chosen(profiler, 3, &buffers[0], &buffers[2]));
+	p->v5->finalize(context);
+	assert_false(chosen(profiler, 3, &buffers[0], &buffers[2]));
+	profiler->watch(true); /* nobody's mask is left */
+	profiler->watch(false);
+	assert_int_equal(mask, 0);
+	atomic_store(&profiler->sparing, false);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -344,6 +402,7 @@ int main(void)
 		CASE(the_ring_keeps_the_last), CASE(handles_of_a_closed_communicator_are_harmless),
 		CASE(version_4_has_a_narrow_type), CASE(versions_2_and_3_tell_the_communicator_late),
 		CASE(no_folder_or_a_link_is_told), CASE(without_the_variable_only_a_line),
+		CASE(a_process_that_measures_is_spared),
 	};
 
 	return cmocka_run_group_tests_name("plugin_profiler", tests, NULL, NULL);

@@ -391,8 +391,26 @@ static void test_sweep(void **state)
 	assert_int_equal(atomic_load(&sweep->seen), 2);
 	assert_int_equal(sweep->bytes, 64);
 	assert_true(sweep->cost_us[RING][SIMPLE] == 15.0f && sweep->cost_us[PAT][LL] == -1.0f);
+	assert_int_equal(sweep->rule, 65536 * 2); /* tree, ll, 2 channels */
+	assert_non_null(strstr(sweep->rules, "rules, sha256:"));
+	assert_string_equal(ask(p, c, BROADCAST, 1), "");
+	assert_true(sweep->func == BROADCAST && sweep->rule == CT_TUNER_NONE);
+	/* told, and not obeyed */
+	atomic_store(&sweep->muted, true);
+	assert_string_equal(ask(p, c, ALLREDUCE, 64), "");
+	assert_int_equal(sweep->rule, 65536 * 2);
+	atomic_store(&sweep->muted, false);
+	/* another rank is writing: nothing is spoilt */
+	atomic_store(&sweep->writing, true);
+	ask(p, c, BROADCAST, 1);
+	assert_int_equal(sweep->func, ALLREDUCE);
+	atomic_store(&sweep->writing, false);
 	atomic_store(&sweep->watch, false);
 	p->v5->finalize(c);
+	setenv("COLLTUNE_RULES", "/nonexistent/rules.json", 1);
+	p->v5->finalize(open_v5(p, 16, 2, NULL));
+	setenv("COLLTUNE_RULES", p->path, 1);
+	assert_non_null(strstr(sweep->rules, "/nonexistent/rules.json not used"));
 }
 
 int main(void)

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bench --explain: what NCCL chose at each point and why, over which way each channel goes, and which of its
+ * variables are in force. Also where colltune's plugins are, so that records tell the choice. */
+#ifndef CT_BENCH_EXPLAIN_H
+#define CT_BENCH_EXPLAIN_H
+
+#include "nccl_log.h"
+#include "nccl_variables.h"
+#include "shown.h"
+
+enum { CT_EXPLAIN_PATH = 1024 };
+
+/* One for the process. */
+struct ct_explain {
+	bool on; /* --explain */
+	struct ct_nccl_variables variables; /* as they were before ours */
+	char ours[6][32];                   /* names of those that were set for this run */
+	size_t nours;
+	char plugins[CT_EXPLAIN_PATH], profiler[CT_EXPLAIN_PATH], tuner[CT_EXPLAIN_PATH];
+	char rules[CT_EXPLAIN_PATH];        /* file of --rules or COLLTUNE_RULES; "" = none */
+	bool muted;                         /* it is told what the file says, and does not act */
+	int log;                            /* NCCL's; -1 = it is not ours */
+};
+
+/*
+ * Before any rank is there, where backend nccl is among what is measured: sets NCCL's variables of this process
+ * that are not set (the plugins', its log's), and those fields of S->job.coll_rows.nccl. CT_UNSUPPORTED where
+ * --explain or rules need a plugin that is nowhere; CT_INVALID; CT_NOMEM. Close it in either case.
+ */
+ct_status ct_explain_open(struct ct_bench_settings *s, struct ct_explain *e);
+void ct_explain_close(struct ct_explain *e);
+
+/* Collective, after the last point: prints what is known to stdout of rank 0, each line begun with '#'. */
+ct_status ct_explain_show(const struct ct_explain *e, const struct ct_rank *rank,
+	const struct ct_shown *shown);
+
+#endif
