@@ -44,7 +44,7 @@ struct run {
 	struct ct_rank *rank;
 	const struct ct_bench_settings *settings;
 	const char *word;
-	const struct ct_explain *explain;
+	struct ct_explain *explain; /* rank 0 may write to it */
 	struct ct_bench_plan plan;
 	struct ct_candidate *candidates;
 	size_t ncandidates;
@@ -110,6 +110,21 @@ json_t *ct_bench_environment(const struct ct_rank *rank, const struct ct_bench_s
 	return record;
 }
 
+/* Where NCCL is measured, its variables belong to the run's record. */
+static ct_status note_variables(struct run *run)
+{
+	json_t *variables;
+
+	if (run->environment == NULL)
+		return ct_fail(CT_NOMEM, "no memory for a record");
+	if (run->explain->variables.list == NULL)
+		return CT_OK;
+	variables = ct_explain_record(run->explain);
+	if (json_object_set_new(run->environment, "nccl_variables", variables) != 0) /* NULL: -1 */
+		return ct_fail(CT_NOMEM, "no memory for a record");
+	return CT_OK;
+}
+
 /* Collective: files of rank 0, and what an earlier run left in --out. */
 static ct_status open_outputs(struct run *run)
 {
@@ -119,8 +134,11 @@ static ct_status open_outputs(struct run *run)
 
 	if (run->rank->world.rank == 0) {
 		run->environment = ct_bench_environment(run->rank, s, run->word);
-		status = run->environment == NULL ? ct_fail(CT_NOMEM, "no memory for a record")
-			: ct_sink_open(s->json, s->csv, run->environment, &run->sink);
+		status = note_variables(run);
+		if (status == CT_OK && s->staged != NULL)
+			status = ct_explain_staged(run->explain, s->staged);
+		if (status == CT_OK)
+			status = ct_sink_open(s->json, s->csv, run->environment, &run->sink);
 	}
 	status = ct_session_agree(run->rank->session, status);
 	if (status == CT_OK)
@@ -300,7 +318,7 @@ static ct_status conclude(struct run *run, ct_status status, int *exit_code)
 
 static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 {
-	const struct asked *asked = arg;
+	struct asked *asked = arg;
 	struct run run = { .rank = rank, .settings = asked->settings, .word = asked->word,
 		.explain = &asked->explain };
 	ct_status status = ct_job_alike(rank, ct_bench_options, run.settings, run.word);
@@ -356,6 +374,8 @@ static ct_status check(const struct ct_bench_settings *s, const char *word)
 	if (s->explain && (!names(s->job.coll, "nccl") || ct_plan_ladder(word)))
 		return ct_fail(CT_INVALID, "--explain tells what NCCL chose: it needs --coll nccl, and is not "
 			"for the ladder");
+	if (s->staged != NULL && !s->explain)
+		return ct_fail(CT_INVALID, "--staged needs --explain: it tells whether GPUDirect RDMA is really on");
 	if (s->rules != NULL && !s->explain && !rules_of_environment(s))
 		return ct_fail(CT_INVALID, "--rules needs --explain; COLLTUNE_RULES=FILE in the environment is "
 			"in force");

@@ -148,6 +148,7 @@ ct_status ct_explain_open(struct ct_bench_settings *s, struct ct_explain *e)
 void ct_explain_close(struct ct_explain *e)
 {
 	ct_nccl_variables_free(&e->variables);
+	ct_records_free(&e->staged);
 	if (e->log >= 0)
 		close(e->log);
 	e->log = -1;

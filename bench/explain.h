@@ -20,6 +20,8 @@ struct ct_explain {
 	char rules[CT_EXPLAIN_PATH];        /* file of --rules or COLLTUNE_RULES; "" = none */
 	bool muted;                         /* it is told what the file says, and does not act */
 	int log;                            /* NCCL's; -1 = it is not ours */
+	struct ct_records staged;           /* of rank 0: --staged */
+	bool has_staged;
 };
 
 /*
@@ -29,6 +31,16 @@ struct ct_explain {
  */
 ct_status ct_explain_open(struct ct_bench_settings *s, struct ct_explain *e);
 void ct_explain_close(struct ct_explain *e);
+
+/* NCCL's variables for the environment record, {"NCCL_X": {"value", "origin"}}. New reference or NULL. */
+json_t *ct_explain_record(const struct ct_explain *e);
+
+/* Rank 0, before the first point: FILE holds the records of a run with NCCL_NET_GDR_LEVEL=LOC. CT_INVALID: it does
+ * not; ct_records_read()'s errors. */
+ct_status ct_explain_staged(struct ct_explain *e, const char *file);
+
+/* Each point beside that run's: to stdout. */
+void ct_explain_show_staged(const struct ct_explain *e, const struct ct_shown *shown);
 
 /* Collective, after the last point: prints what is known to stdout of rank 0, each line begun with '#'. */
 ct_status ct_explain_show(const struct ct_explain *e, const struct ct_rank *rank,

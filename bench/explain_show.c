@@ -94,7 +94,7 @@ static void show_channels(const struct ct_nccl_log *log)
 		printf("#   %u more are not shown\n", log->cut);
 }
 
-static void show_direct(const struct ct_nccl_log *log)
+static void show_direct(const struct ct_explain *e, const struct ct_nccl_log *log)
 {
 	uint32_t direct, nets = ct_nccl_log_nets(log, &direct);
 
@@ -102,11 +102,12 @@ static void show_direct(const struct ct_nccl_log *log)
 		printf("# GPUDirect RDMA: not in play, no channel passes a NIC\n");
 		return;
 	}
-	printf("# GPUDirect RDMA: NCCL chose it for %u of %u connections by NICs; that is what it asked for, not a\n"
-		"#   measurement: NCCL reads NCCL_NET_GDR_LEVEL once in a process, so a run staged through the host\n"
-		"#   must be another one. Repeat this command with NCCL_NET_GDR_LEVEL=LOC and --out in both:\n"
-		"#   colltune compare DIRECT STAGED; no difference at large sizes: it was not really on\n",
-		direct, nets);
+	printf("# GPUDirect RDMA: NCCL chose it for %u of %u connections by NICs\n", direct, nets);
+	if (e->has_staged)
+		return;
+	printf("#   that is what it asked for, not a measurement: NCCL reads NCCL_NET_GDR_LEVEL once in a process, so a\n"
+		"#   run staged through the host is another one: this command with NCCL_NET_GDR_LEVEL=LOC and --json FILE,\n"
+		"#   then this one with --staged FILE\n");
 }
 
 /* Collective: rank 0 learns what all processes' logs say. */
@@ -145,7 +146,7 @@ static void show_log(const struct ct_explain *e, const struct ct_rank *rank, con
 	if (log->nways == 0)
 		printf("#   none\n");
 	show_channels(log);
-	show_direct(log);
+	show_direct(e, log);
 }
 
 /* ---- variables ------------------------------------------------------------------------------- */
@@ -208,6 +209,8 @@ ct_status ct_explain_show(const struct ct_explain *e, const struct ct_rank *rank
 			if (strcmp(shown->candidates[i].backend, "nccl") == 0)
 				show_points(e, shown, i);
 		show_log(e, rank, log);
+		if (e->has_staged)
+			ct_explain_show_staged(e, shown);
 		show_variables(e);
 	}
 	ct_free(log);

@@ -52,5 +52,5 @@ colltune_SOURCES += bench/tune.h bench/tune.c bench/tune_show.c bench/tune_judge
 # What NCCL's profiler plugin wrote.
 colltune_SOURCES += bench/nccl_job.c
 # What NCCL chose, by which way, under which variables (bench --explain).
-colltune_SOURCES += bench/explain.c bench/explain.h bench/explain_show.c bench/nccl_log.c bench/nccl_log.h \
+colltune_SOURCES += bench/explain.c bench/explain.h bench/explain_show.c bench/explain_staged.c bench/nccl_log.c bench/nccl_log.h \
 	bench/nccl_variables.c bench/nccl_variables.h

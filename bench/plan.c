@@ -62,6 +62,9 @@ const struct ct_option ct_bench_own_options[] = {
 	{ "rules", 0, CT_OPT_TEXT, AT(rules), NULL, 0, 0, NULL, "FILE",
 		"nccl, with --explain: what this rules file would choose, without acting by it; in the "
 		"environment it is in force, as in a job" },
+	{ "staged", 0, CT_OPT_TEXT, AT(staged), NULL, 0, 0, NULL, "FILE",
+		"nccl, with --explain: what --json wrote of the same command with NCCL_NET_GDR_LEVEL=LOC: whether "
+		"GPUDirect RDMA is really on" },
 	{ "osu", 0, CT_OPT_FLAG, AT(osu), NULL, 0, 0, NULL, NULL,
 		"the OSU micro-benchmarks' columns instead of nccl-tests' (out of place, where both are)" },
 	{ "perftest", 0, CT_OPT_FLAG, AT(perftest), NULL, 0, 0, NULL, NULL,

@@ -17,7 +17,7 @@ struct ct_bench_settings {
 	double precision;
 	int placement;
 	bool osu, perftest, stats, compare, counters, explain;
-	char *json, *csv, *rules;
+	char *json, *csv, *rules, *staged;
 };
 
 extern const struct ct_option ct_bench_own_options[];

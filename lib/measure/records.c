@@ -74,7 +74,7 @@ static ct_status check_environment(const json_t *record, const char *where)
 {
 	static const char *const known[] = { "schema", "kind", "command", "version", "started",
 		"kernel", "architecture", "nranks", "hosts", "oversubscribed", "machine", "options",
-		"seed", "clock", "synchronised_by", NULL };
+		"seed", "clock", "synchronised_by", "nccl_variables", NULL };
 	const char *text = NULL;
 	static const char *const texts[] = { "command", "started", "seed", NULL };
 	uint64_t nranks;

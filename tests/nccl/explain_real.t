@@ -49,6 +49,37 @@ like "a default" "$out" '^#   NCCL_IB_TIMEOUT: not set; default \(2\.28\): 20$'
 bench NCCL_DEBUG=WARN -- allreduce -g 2 -b 64K -e 64K --explain
 like "NCCL's log is the user's: it says so" "$out" '^# ways of the channels.*not told, NCCL.s log is yours'
 
+# Staged through the host: a run that says so, with made-up times.
+one=(allreduce -g 2 -b 64K -e 64K --placement out)
+bench NCCL_NET_GDR_LEVEL=LOC NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 -- "${one[@]}" --json "$tmp/staged.jsonl"
+like "the record has the variable and its origin" "$(head -n 1 "$tmp/staged.jsonl")" \
+	'"NCCL_NET_GDR_LEVEL":\{"value":"LOC","origin":"environment"\}'
+# made FACTOR: staged.jsonl with all times of its point FACTOR times as long
+made() {
+	python3 - "$tmp/staged.jsonl" "$tmp/made.jsonl" "$1" <<- 'EOF'
+		import json, sys
+		source, target, factor = sys.argv[1:]
+		head, point = map(json.loads, open(source))
+		for key in ("median", "low", "high", "min", "max", "mean", "p50", "p95", "p99"):
+		    point[key + "_ns"] = int(point[key + "_ns"] * float(factor))
+		point["samples_ns"] = [int(ns * float(factor)) for ns in point["samples_ns"]]
+		with open(target, "w") as out:
+		    print(json.dumps(head), json.dumps(point), sep="\n", file=out)
+	EOF
+	bench NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 -- "${one[@]}" --explain --staged "$tmp/made.jsonl"
+}
+made 1000000
+like "staged was slower: it is on" "$out" '^#   allreduce, 64K bytes: .*faster: GPUDirect RDMA is really on$'
+made 0.001
+like "staged was faster: it is a loss" "$out" '^#   allreduce, 64K bytes: .*slower: GPUDirect RDMA is on, and a loss here$'
+bench NCCL_NET_GDR_LEVEL=0 -- "${one[@]}" --explain --staged "$tmp/staged.jsonl"
+is "this run is staged too: exit status, lines" "$status $(grep -c "^colltune bench" <<< "$err")" "2 1"
+bench -- "${one[@]}" --explain --staged "$tmp/allreduce.jsonl"
+is "that run was not staged: exit status" "$status" 2
+like "that run was not staged: why" "$err" 'had not NCCL_NET_GDR_LEVEL=LOC'
+bench -- "${one[@]}" --explain --staged "$tmp/none.jsonl.gz"
+is "no such file: exit status" "$status" 3
+
 # Kernels that do nothing, so that NCCL may choose anything, on the HGX machine.
 mkdir "$tmp/lib"
 ln -s "$CT_BUILDDIR/.libs/fakecuda.so" "$tmp/lib/libnvidia-ml.so.1"
