@@ -29,6 +29,10 @@ const struct ct_option ct_bench_own_options[] = {
 	{ "root", 'r', CT_OPT_INT, AT(root), "0", 0, 4294967295.0, NULL, "RANK", "root of broadcast and reduce" },
 	{ "average", 'a', CT_OPT_INT, AT(average), "3", 0, 3, NULL, "N",
 		"how ranks' times become one; only 3, the maximum, is offered" },
+	{ "blocking", 'z', CT_OPT_INT, AT(blocking), "1", 0, 1, NULL, "N",
+		"wait after each operation; only 1, which is how it is measured, is offered" },
+	{ "agg-iters", 'm', CT_OPT_INT, AT(aggregate), "1", 1, 1e6, NULL, "N",
+		"operations in one group; only 1 is offered" },
 	{ "rounds", 0, CT_OPT_INT, AT(rounds), "0", 0, 1000, NULL, "N",
 		"repeat everything with fresh connections; the table shows the median round; 0: 8 with "
 		"--compare, 10 for ladder, else 1" },
@@ -250,6 +254,21 @@ static ct_status check_memory(const struct ct_bench_settings *s, const char *wor
 	return status;
 }
 
+/* nccl-tests' ways of measuring of which one is offered. */
+static ct_status check_as_measured(const struct ct_bench_settings *s)
+{
+	if (s->average != 3)
+		return ct_fail(CT_INVALID, "-a %d: only 3 (maximum over ranks) is offered; a mean over ranks "
+			"hides the slowest, which is the one a collective waits for", (int)s->average);
+	if (s->blocking != 1)
+		return ct_fail(CT_INVALID, "-z %d: only 1 is offered: each sample is one operation, started together "
+			"and waited for, so that its own time is known", (int)s->blocking);
+	if (s->aggregate != 1)
+		return ct_fail(CT_INVALID, "-m %lld: only 1 is offered: operations of one group have no times of "
+			"their own", (long long)s->aggregate);
+	return CT_OK;
+}
+
 ct_status ct_plan_check(const struct ct_bench_settings *s, const char *word)
 {
 	char low[32], high[32];
@@ -269,9 +288,8 @@ ct_status ct_plan_check(const struct ct_bench_settings *s, const char *word)
 			ct_size_text(s->max_bytes, high));
 	if (s->step_bytes == 0 && s->factor <= 1)
 		return ct_fail(CT_INVALID, "-f 1 never reaches -e; give a larger factor, or -i SIZE");
-	if (s->average != 3)
-		return ct_fail(CT_INVALID, "-a %d: only 3 (maximum over ranks) is offered; a mean over ranks "
-			"hides the slowest, which is the one a collective waits for", (int)s->average);
+	if (check_as_measured(s) != CT_OK)
+		return CT_INVALID;
 	for (uint64_t size = s->min_bytes; size <= s->max_bytes; size = next_size(s, size))
 		if (++n > MAX_SIZES)
 			return ct_fail(CT_INVALID, "more than %d sizes between -b and -e", MAX_SIZES);

@@ -11,7 +11,7 @@ struct ct_bench_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	uint64_t min_bytes, max_bytes, step_bytes;
 	double factor;
-	int64_t iters, warmup, max_iters, check, rounds, root, window, average;
+	int64_t iters, warmup, max_iters, check, rounds, root, window, average, blocking, aggregate;
 	char *op, *type, *pairs, *kinds, *memory;
 	uint64_t budget;
 	double precision;

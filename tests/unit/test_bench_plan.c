@@ -197,6 +197,13 @@ static void test_wrong_settings(void **state)
 	s.average = 1;
 	assert_int_equal(ct_plan_check(&s, "allreduce"), CT_INVALID);
 	s.average = 3;
+	s.blocking = 0;
+	assert_int_equal(ct_plan_check(&s, "allreduce"), CT_INVALID);
+	s.blocking = 1;
+	s.aggregate = 2;
+	assert_int_equal(ct_plan_check(&s, "allreduce"), CT_INVALID);
+	s.aggregate = 1;
+	assert_int_equal(ct_plan_check(&s, "allreduce"), CT_OK);
 	set_text(&s.kinds, "latency,");
 	assert_int_equal(ct_plan_check(&s, "p2p"), CT_INVALID);
 	set_text(&s.kinds, "latency");
