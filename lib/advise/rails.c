@@ -22,7 +22,7 @@ static const struct ct_advice_rule rules[] = {
 	{ "rail-missing", CT_SEVERITY_WARNING, "NICs that are rails on most nodes",
 	  "a node with fewer rails takes longer for its share, and all others wait for it", NCCL,
 	  check_missing },
-	{ "rail-order", CT_SEVERITY_WARNING, "PCI place and order of each rail, over nodes",
+	{ "rail-order", CT_SEVERITY_WARNING, "place and order of each rail, over nodes",
 	  "rail i talks to rail i: where they are other cards, traffic crosses switches and sockets",
 	  NCCL, check_order },
 	{ "rail-names", CT_SEVERITY_WARNING, "device name of each rail, over nodes",
@@ -49,6 +49,17 @@ ct_status ct_advise_rails(const struct ct_advise_in *in, struct ct_findings *fin
 	return CT_OK;
 }
 
+static bool on_pci(const struct ct_rail *rail)
+{
+	return rail->address[0] != '\0';
+}
+
+/* Where a rail is: a device that is on no PCI (soft RoCE, some virtual machines) is where its name is. */
+static const char *place_of(const struct ct_rail *rail)
+{
+	return on_pci(rail) ? rail->address : rail->device;
+}
+
 /* ---- what is usual --------------------------------------------------------------------------- */
 
 static int compare_places(const struct ct_rails *a, const struct ct_rails *b)
@@ -56,7 +67,7 @@ static int compare_places(const struct ct_rails *a, const struct ct_rails *b)
 	if (a->nrails != b->nrails)
 		return a->nrails > b->nrails ? -1 : 1;
 	for (size_t i = 0; i < a->nrails; i++) {
-		int order = strcmp(a->rails[i].address, b->rails[i].address);
+		int order = strcmp(place_of(&a->rails[i]), place_of(&b->rails[i]));
 
 		if (order != 0)
 			return order;
@@ -116,10 +127,12 @@ ct_status ct_rails_usual(const struct ct_advise_in *in, size_t *usual, size_t *a
 	return CT_OK;
 }
 
-static const struct ct_rail *at_address(const struct ct_rails *node, const char *address, size_t *index)
+/* What NODE has where WANT is, as a NIC at all. */
+static const struct ct_rail *same_place(const struct ct_rails *node, const struct ct_rail *want,
+	size_t *index)
 {
 	for (size_t i = 0; i < node->n; i++) {
-		if (address[0] != '\0' && strcmp(node->rails[i].address, address) == 0) {
+		if (strcmp(place_of(&node->rails[i]), place_of(want)) == 0) {
 			*index = i;
 			return &node->rails[i];
 		}
@@ -127,17 +140,27 @@ static const struct ct_rail *at_address(const struct ct_rails *node, const char 
 	return NULL;
 }
 
-/* Rails of USUAL that NODE has at the same addresses, as NICs at all. */
+/* Rails of USUAL that NODE has at the same places, as NICs at all. */
 static size_t in_common(const struct ct_rails *usual, const struct ct_rails *node)
 {
 	size_t n = 0, at;
 
 	for (size_t i = 0; i < usual->nrails; i++)
-		n += at_address(node, usual->rails[i].address, &at) != NULL;
+		n += same_place(node, &usual->rails[i], &at) != NULL;
 	return n;
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */
+
+static void say_where_to_look(struct ct_finding *f, const struct ct_rail *want, bool there)
+{
+	if (there)
+		snprintf(f->set, sizeof(f->set), "see what colltune topo says about %s%s on that node: "
+			"cable, port, slot", on_pci(want) ? "PCI " : "", place_of(want));
+	else
+		snprintf(f->set, sizeof(f->set), "look whether the card and its driver are there "
+			"(%s%s, dmesg)", on_pci(want) ? "lspci -s " : "rdma link show ", place_of(want));
+}
 
 /* A node of which no card is where the others have theirs is another kind, told by check_order(). */
 static ct_status check_missing(const struct ct_advice_rule *rule, const struct ct_advise_in *in,
@@ -154,16 +177,14 @@ static ct_status check_missing(const struct ct_advice_rule *rule, const struct c
 			size_t at = 0;
 			struct ct_finding *f;
 
-			has = at_address(node, want->address, &at);
+			has = same_place(node, want, &at);
 			if (has != NULL && at < node->nrails)
 				continue;
-			f = ct_fabric_finding(out, rule, &s, "%.60s: rail %zu, %.40s at PCI %s, is %s", node->host,
-				i, want->device, want->address, has == NULL ? "not there" :
+			f = ct_fabric_finding(out, rule, &s, "%.60s: rail %zu, %.40s%s%s, is %s", node->host,
+				i, want->device, on_pci(want) ? " at PCI " : "", want->address, has == NULL ? "not there" :
 				!has->up ? "down" : "slower than its other rails");
 			if (f != NULL)
-				snprintf(f->set, sizeof(f->set), has == NULL ? "look whether the card and its "
-					"driver are there (lspci -s %s, dmesg)" : "see what colltune topo says about "
-					"PCI %s on that node: cable, port, slot", want->address);
+				say_where_to_look(f, want, has != NULL);
 		}
 	}
 	return s;
@@ -176,7 +197,7 @@ static const struct ct_rail *out_of_order(const struct ct_rails *like, const str
 	size_t next = 0, at;
 
 	for (size_t i = 0; i < like->nrails; i++) {
-		const struct ct_rail *has = at_address(node, like->rails[i].address, &at);
+		const struct ct_rail *has = same_place(node, &like->rails[i], &at);
 
 		if (has == NULL || at >= node->nrails)
 			continue;
@@ -205,12 +226,13 @@ static ct_status check_order(const struct ct_advice_rule *rule, const struct ct_
 		odd = out_of_order(like, node, &rail);
 		if (in_common(like, node) == 0)
 			f = ct_fabric_finding(out, rule, &s, "%.60s: none of its NICs sits where the rails "
-				"of %zu other node%s do, such as PCI %s", node->host, alike,
-				alike == 1 ? "" : "s", like->rails[0].address);
+				"of %zu other node%s do, such as %s%s", node->host, alike,
+				alike == 1 ? "" : "s", on_pci(&like->rails[0]) ? "PCI " : "",
+				place_of(&like->rails[0]));
 		else if (odd != NULL)
-			f = ct_fabric_finding(out, rule, &s, "%.60s: %.40s at PCI %s comes before rails that "
+			f = ct_fabric_finding(out, rule, &s, "%.60s: %.40s%s%s comes before rails that "
 				"come before rail %zu on %zu other node%s", node->host, odd->device,
-				odd->address, rail, alike, alike == 1 ? "" : "s");
+				on_pci(odd) ? " at PCI " : "", odd->address, rail, alike, alike == 1 ? "" : "s");
 		if (f != NULL)
 			snprintf(f->set, sizeof(f->set), "name the rails of that node in the others' order "
 				"(colltune topo --place), or move the cards; are GPUs numbered alike?");
@@ -232,7 +254,7 @@ static ct_status check_names(const struct ct_advice_rule *rule, const struct ct_
 			struct ct_finding *f;
 			size_t at = 0;
 
-			has = at_address(node, want->address, &at);
+			has = same_place(node, want, &at);
 			if (has == NULL || strcmp(has->device, want->device) == 0)
 				continue;
 			f = ct_fabric_finding(out, rule, &s, "%.60s: the card at PCI %s, rail %zu, is called "

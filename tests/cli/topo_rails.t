@@ -43,6 +43,25 @@ changed "two names change places" 1 'rdma[0]["name"], rdma[1]["name"] = "mlx5_1"
 like "two names change places: named" "$(findings)" '^warning \(rail-names\): n2: the card at PCI 0000:19:00.0, rail 0, is called mlx5_1, on other nodes mlx5_0$'
 changed "GPUs are numbered otherwise" 1 'gpus.reverse()'
 like "GPUs are numbered otherwise: named" "$(findings)" '^warning \(rail-order\): n2: mlx5_[0-7] at PCI [0-9a-f:.]+ comes before rails .* on 3 other nodes$'
+
+# Devices that are on no PCI, as soft RoCE: a rail is known by its name.
+mkdir soft
+for n in 1 2 3; do
+	python3 - "$hgx" "soft/n$n.json" <<- 'EOF'
+		import json, sys
+		m = json.load(open(sys.argv[1]))
+		for device in m["rdma"]:
+		    device["pci"] = ""
+		json.dump(m, open(sys.argv[2], "w"))
+	EOF
+done
+run "$COLLTUNE" topo --rails --load soft
+is "no PCI: alike" "$status $(grep -c '^findings: none$' <<< "$out")" "0 1"
+sed -i 's/"mlx5_6"/"rxe6"/' soft/n2.json
+run "$COLLTUNE" topo --rails --load soft
+is "no PCI: one is called otherwise" "$(findings)" \
+	"warning (rail-missing): n2: rail 6, mlx5_6, is not there"
+
 cp "$CT_SRCDIR/topo/machines/dgx-a100-8rail.json" nodes/n2.json
 run "$COLLTUNE" topo --rails --load nodes
 like "another machine: said once" "$(findings | grep -c 'rail-order')" '^1$'

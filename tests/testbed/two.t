@@ -43,6 +43,14 @@ like "accept ends with a verdict" "$status" '^[015]$'
 like "accept: two hosts, alike" "$out" '^environment: all hosts alike'
 like "accept: the pair between them was measured" "$out" '^p2p_latency native/tcp .*'
 
+run timeout 60 "$MPIRUN" -n 2 "$COLLTUNE" topo --rails
+is "rails of two hosts: alike" "$status $(grep -c '^findings: none$' <<< "$out")" "0 1"
+on testbed2 link_down 2
+run timeout 60 "$MPIRUN" -n 2 "$COLLTUNE" topo --rails
+is "rails of two hosts: one is down, exit status" "$status" 1
+like "rails of two hosts: the one that is down" "$(tr -s ' \n' ' ' <<< "$out")" 'testbed2: rail 1, rxe2, is down'
+on testbed2 link_up 2
+
 during rxe1 "on testbed2 link_down 1" --ib-dev rxe1 -n 100000000 --budget 3600s --timeout 30s
 like "the other host's link taken down in mid-run: status 3 or 4" "$status" '^[34]$'
 like "the other host's link taken down in mid-run: named" "$err" \
