@@ -343,7 +343,7 @@ static void write_nvlink(struct picture *p, size_t i)
 		return;
 	snprintf(text, sizeof(text), "M%d %dH%d", from, y, to);
 	write_path(p, text, "wire nv");
-	snprintf(text, sizeof(text), "%u NVLinks", box->nvlinks);
+	snprintf(text, sizeof(text), "%u NVLinks%s", box->nvlinks, box->nvrate);
 	write_text(p, right ? to + 8 : to - 8, y - 5, right ? "" : "end", text);
 }
 

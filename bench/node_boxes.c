@@ -87,6 +87,9 @@ static void fill_nvlink(struct making *m, const struct ct_gpu *gpu, struct ct_no
 
 	if (to_switch != NULL) {
 		box->nvlinks = (unsigned int)(strtoul(to_switch + 7, NULL, 10) & 0xff);
+		if (gpu->nvlink_MBs != CT_UNKNOWN)
+			snprintf(box->nvrate, sizeof(box->nvrate), ", %.0f GB/s",
+				(double)gpu->nvlink_MBs * box->nvlinks / 1000);
 		return;
 	}
 	for (size_t i = 0; i < m->facts->ngpus; i++) {

@@ -23,6 +23,7 @@ struct ct_node_box {
 	size_t above;	  /* the earlier box that its link leads to, or CT_BOX_NONE */
 	struct ct_box_link link;
 	unsigned int nvlinks; /* of a GPU, to the NVSwitches */
+	char nvrate[24];      /* of all of them, each way; "" = not told */
 	char title[64];
 	char line[CT_BOX_LINES][CT_BOX_LINE_ROOM];
 	bool red[CT_BOX_LINES], low; /* a red line, or a degraded link */

@@ -54,8 +54,8 @@ static void add_links(struct ct_buf *out, const struct ct_node_boxes *b)
 				box->link.under, box->link.low ? ", color=red, fontcolor=red" : "");
 		}
 		if (box->nvlinks > 0)
-			ct_buf_add(out, "b%zu -- b%zu [label=\"%u NVLinks\", color=darkgreen];\n", i,
-				b->nvswitch, box->nvlinks);
+			ct_buf_add(out, "b%zu -- b%zu [label=\"%u NVLinks%s\", color=darkgreen];\n", i,
+				b->nvswitch, box->nvlinks, box->nvrate);
 	}
 }
 

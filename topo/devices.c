@@ -243,6 +243,7 @@ static ct_status read_gpus(const struct ct_sys *sys, struct ct_machine *m)
 		f->gpus = more;
 		gpu = &more[f->ngpus++];
 		memset(gpu, 0, sizeof(*gpu));
+		gpu->nvlink_MBs = CT_UNKNOWN;
 		ct_node_pci(m->topology, device, &gpu->pci);
 		ct_link_read(sys, &gpu->pci);
 		name_gpu(device, gpu);

@@ -57,7 +57,8 @@ static const struct field gpu_fields[] = {
 	ROW(ct_gpu, "name", TEXT, name), ROW(ct_gpu, "model", TEXT, model),
 	ROW(ct_gpu, "driver", TEXT, driver), ROW(ct_gpu, "bar_bytes", NUMBER, bar_bytes),
 	ROW(ct_gpu, "bar_most_bytes", NUMBER, bar_most_bytes),
-	ROW(ct_gpu, "nvlink", TEXT, nvlink), PCI_ROWS(ct_gpu), END_ROW
+	ROW(ct_gpu, "nvlink", TEXT, nvlink), ROW(ct_gpu, "nvlink_MBs", NUMBER, nvlink_MBs),
+	PCI_ROWS(ct_gpu), END_ROW
 };
 
 static const struct field bridge_fields[] = {

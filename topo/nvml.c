@@ -9,7 +9,9 @@
 
 #include "machine.h"
 
-enum { SUCCESS = 0, ACTIVE = 1, LINKS_MOST = 18, TO_GPU = 0, TO_SWITCH = 2, GPUS_MOST = 64 };
+enum { SUCCESS = 0, ACTIVE = 1, LINKS_MOST = 18, TO_GPU = 0, TO_SWITCH = 2, GPUS_MOST = 64,
+	LINK_MBS = 90, /* NVML_FI_DEV_NVLINK_SPEED_MBPS_COMMON: of each active link */
+	UNSIGNED_INT = 1 };
 
 struct device;
 
@@ -19,6 +21,19 @@ struct pci_info {
 	unsigned int domain, bus, device, id, subsystem;
 	char bus_id[32];
 };
+
+/* nvmlFieldValue_t */
+struct field_value {
+	unsigned int id, scope;
+	long long stamp, took_us;
+	int type, error;
+	union {
+		unsigned int number;
+		double any; /* the largest member */
+	} value;
+};
+
+_Static_assert(sizeof(struct field_value) == 40, "as NVML lays it out");
 
 struct library {
 	void *handle;
@@ -31,6 +46,7 @@ struct library {
 	int (*link_state)(struct device *device, unsigned int link, unsigned int *state);
 	int (*link_type)(struct device *device, unsigned int link, unsigned int *type);
 	int (*link_pci)(struct device *device, unsigned int link, struct pci_info *pci);
+	int (*fields)(struct device *device, int n, struct field_value *values);
 };
 
 static bool open_library(struct library *lib)
@@ -49,6 +65,7 @@ static bool open_library(struct library *lib)
 		{ "nvmlDeviceGetNvLinkState", &lib->link_state, true },
 		{ "nvmlDeviceGetNvLinkRemoteDeviceType", &lib->link_type, false },
 		{ "nvmlDeviceGetNvLinkRemotePciInfo_v2", &lib->link_pci, true },
+		{ "nvmlDeviceGetFieldValues", &lib->fields, false },
 	};
 
 	lib->handle = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -101,7 +118,7 @@ static struct ct_gpu *add_gpu(struct ct_facts *f, const char *address, const str
 	snprintf(gpu->pci.id, sizeof(gpu->pci.id), "%04x:%04x", pci->id & 0xffffu, pci->id >> 16);
 	snprintf(gpu->pci.subsystem, sizeof(gpu->pci.subsystem), "%04x:%04x",
 		pci->subsystem & 0xffffu, pci->subsystem >> 16);
-	gpu->bar_bytes = gpu->bar_most_bytes = CT_UNKNOWN;
+	gpu->bar_bytes = gpu->bar_most_bytes = gpu->nvlink_MBs = CT_UNKNOWN;
 	return gpu;
 }
 
@@ -136,6 +153,17 @@ static void write_ends(const struct ends *ends, struct ct_gpu *gpu)
 	for (size_t i = 0; i < ends->n && used + 32 < sizeof(gpu->nvlink); i++)
 		used += (size_t)snprintf(gpu->nvlink + used, sizeof(gpu->nvlink) - used, "%s%s:%u",
 			used > 0 ? " " : "", ends->name[i], ends->links[i]);
+}
+
+/* Each way, before coding and headers: "nvidia-smi nvlink -s" tells the same number. */
+static void read_rate(const struct library *lib, struct device *device, struct ct_gpu *gpu)
+{
+	struct field_value value = { .id = LINK_MBS };
+
+	if (gpu->nvlink[0] != '\0' && lib->fields != NULL &&
+	    lib->fields(device, 1, &value) == SUCCESS && value.error == SUCCESS &&
+	    value.type == UNSIGNED_INT && value.value.number > 0)
+		gpu->nvlink_MBs = value.value.number;
 }
 
 static void read_links(const struct library *lib, struct device *device, struct ct_gpu *gpu)
@@ -183,6 +211,7 @@ static ct_status read_device(const struct library *lib, unsigned int i, struct c
 		ct_text_clean(gpu->model, sizeof(gpu->model), name);
 	}
 	read_links(lib, device, gpu);
+	read_rate(lib, device, gpu);
 	return CT_OK;
 }
 

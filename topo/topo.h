@@ -126,6 +126,7 @@ struct ct_gpu {
 	uint64_t bar_bytes, bar_most_bytes; /* its largest memory window, and how large it could be */
 	/* Where its active NVLinks lead: "switch:18", or "0000:1b:00.0:12 0000:2a:00.0:12". */
 	char nvlink[256];
+	uint64_t nvlink_MBs; /* of one of them, each way, 10^6 bytes/s; CT_UNKNOWN: not told */
 };
 
 /* A PCI bridge: a root port, or a port of a switch. */

@@ -303,11 +303,20 @@ static void draw_port(struct drawing *d, const struct ct_rdma *port, const char 
 		"GIDs", port->gids });
 }
 
+static const char *nvlink_text(const struct ct_gpu *gpu, char text[300])
+{
+	snprintf(text, 300, "%s", gpu->nvlink);
+	if (gpu->nvlink[0] != '\0' && gpu->nvlink_MBs != CT_UNKNOWN)
+		snprintf(text + strlen(text), 300 - strlen(text), " at %g GB/s each",
+			(double)gpu->nvlink_MBs / 1000);
+	return text;
+}
+
 /* Devices local to NUMA node OS_INDEX; CT_UNKNOWN: to none or several. */
 static void draw_devices(struct drawing *d, uint64_t os_index, const char *indent)
 {
 	const struct ct_facts *f = d->facts;
-	char size[32];
+	char size[32], links[300];
 
 	for (size_t i = 0; i < f->ngpus; i++) {
 		const struct ct_gpu *gpu = &f->gpus[i];
@@ -318,8 +327,8 @@ static void draw_devices(struct drawing *d, uint64_t os_index, const char *inden
 			gpu->model[0] != '\0' ? gpu->model : "model not told");
 		add_word(d, gpu->driver);
 		draw_pci(d, &gpu->pci);
-		draw_details(d, &gpu->pci, indent, (const char *const[]){ "NVLink", gpu->nvlink,
-			"window", gpu->bar_bytes != CT_UNKNOWN && gpu->bar_bytes != 0 ?
+		draw_details(d, &gpu->pci, indent, (const char *const[]){ "NVLink",
+			nvlink_text(gpu, links), "window", gpu->bar_bytes != CT_UNKNOWN && gpu->bar_bytes != 0 ?
 			size_text(gpu->bar_bytes, size) : "" });
 	}
 	for (size_t i = 0; i < f->nrdma; i++) {

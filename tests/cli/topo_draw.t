@@ -25,6 +25,7 @@ is "hgx: NICs" "$(count hgx.svg '//*[@class="nic"]')" 9
 is "hgx: nothing in red" "$(count hgx.svg '//*[contains(@class,"red") or contains(@class,"low")]')" 0
 is "hgx: links of switches, devices and the interface" "$(count hgx.svg '//*[starts-with(@class,"wire")]')" $((4 + 16 + 1 + 8))
 is "hgx: NVLinks" "$(count hgx.svg '//*[@class="wire nv"]')" 8
+is "hgx: their rate, 900 GB/s both ways in the data sheet" "$(grep -c '>18 NVLinks, 450 GB/s<' hgx.svg)" 8
 is "hgx: rates on links" "$(count hgx.svg '//*[text()="32 GT/s x16"]')" 16
 is "hgx: rates in Gbit/s, of switches as hwloc tells them" "$(count hgx.svg '//*[text()="504 Gbit/s"]')" 20
 # Every link ends at the edge of two boxes.

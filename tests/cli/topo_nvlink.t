@@ -11,7 +11,7 @@ with() {
 
 ok "a switch: read" with "$COLLTUNE" topo --save switch.json
 like "a switch: tree" "$out" 'gpu nvml3: NVIDIA H100 80GB HBM3, nvidia, PCI 0000:40:00.0 10de:2330'
-like "a switch: links" "$out" 'NVLink switch:18'
+like "a switch: links" "$out" 'NVLink switch:18 at 26.562 GB/s each'
 ok "a switch: matrix" "$COLLTUNE" topo --load switch.json --matrix
 like "matrix without NICs" "$out" 'no matrix: 4 GPUs and|NV18'
 ok "mesh: read" with env CT_FAKE_NVLINK=mesh CT_FAKE_GPUS=3 "$COLLTUNE" topo --save mesh.json
