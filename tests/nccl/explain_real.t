@@ -24,6 +24,10 @@ for coll in allreduce allgather reduce_scatter broadcast reduce; do
 done
 is "many bytes: both channels that NCCL may use" "$(grep '"bytes":1048576' "$tmp/allreduce.jsonl" |
 	grep -o '"chosen":"[^"]*"' | sort -u)" '"chosen":"ring simple, 2 channels"'
+# Two points of three calls or more each, of which every rank tells one.
+bench NCCL_DEBUG=INFO NCCL_DEBUG_SUBSYS=PROFILE NCCL_DEBUG_FILE="$tmp/profile.log" -- reduce -g 2 -b 1K -e 1K
+is "the profiler is asked in the first call only" "$(grep -c 'PROFILER/colltune: rank [01]: 2 collectives' \
+	"$tmp/profile.log")" 2
 bench -- alltoall -g 2 -b 1K -e 1K --json "$tmp/alltoall.jsonl"
 unlike "send and receive: no choice is told" "$(cat "$tmp/alltoall.jsonl")" '"chosen":"[a-z]'
 bench NCCL_PROFILER_PLUGIN=none -- allreduce -g 2 -b 1K -e 1K --json "$tmp/none.jsonl"
@@ -54,23 +58,23 @@ one=(allreduce -g 2 -b 64K -e 64K --placement out)
 bench NCCL_NET_GDR_LEVEL=LOC NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 -- "${one[@]}" --json "$tmp/staged.jsonl"
 like "the record has the variable and its origin" "$(head -n 1 "$tmp/staged.jsonl")" \
 	'"NCCL_NET_GDR_LEVEL":\{"value":"LOC","origin":"environment"\}'
-# made FACTOR: staged.jsonl with all times of its point FACTOR times as long
+# made NS: staged.jsonl as if its point had always taken NS
 made() {
 	python3 - "$tmp/staged.jsonl" "$tmp/made.jsonl" "$1" <<- 'EOF'
 		import json, sys
-		source, target, factor = sys.argv[1:]
+		source, target, ns = sys.argv[1:]
 		head, point = map(json.loads, open(source))
 		for key in ("median", "low", "high", "min", "max", "mean", "p50", "p95", "p99"):
-		    point[key + "_ns"] = int(point[key + "_ns"] * float(factor))
-		point["samples_ns"] = [int(ns * float(factor)) for ns in point["samples_ns"]]
+		    point[key + "_ns"] = int(ns)
+		point["samples_ns"] = [int(ns)] * point["samples"]
 		with open(target, "w") as out:
 		    print(json.dumps(head), json.dumps(point), sep="\n", file=out)
 	EOF
 	bench NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 -- "${one[@]}" --explain --staged "$tmp/made.jsonl"
 }
-made 1000000
+made 1000000000000000
 like "staged was slower: it is on" "$out" '^#   allreduce, 64K bytes: .*faster: GPUDirect RDMA is really on$'
-made 0.001
+made 1
 like "staged was faster: it is a loss" "$out" '^#   allreduce, 64K bytes: .*slower: GPUDirect RDMA is on, and a loss here$'
 bench NCCL_NET_GDR_LEVEL=0 -- "${one[@]}" --explain --staged "$tmp/staged.jsonl"
 is "this run is staged too: exit status, lines" "$status $(grep -c "^colltune bench" <<< "$err")" "2 1"
@@ -89,7 +93,7 @@ nccl=$(sed -n 's/^NCCL_LIBDIR = //p' "$CT_BUILDDIR/Makefile")
 busids=$(sed -n '/class="0x030200"/s/.*busid="\([^"]*\)".*/\1/p' "$tmp/hgx.xml" | paste -sd,)
 here=$(printf 'sha256:%064d' 1)
 cat > "$tmp/rules.json" <<- EOF
-	{"schema": "colltune-rules/1", "scope": {"machine": "$here", "nodes": [1, 1], "ranks_per_node": [4, 4],
+	{"schema": "colltune-rules/1", "scope": {"machine": "$here", "nodes": [1, 1], "ranks_per_node": [2, 2],
 	"libs": {"nccl": "2.28"}}, "rules": [{"coll": "allreduce", "backend": "nccl", "type": "any",
 	"bytes": [0, 1048576], "set": {"algo": "tree", "proto": "simple", "channels": 1}}]}
 EOF
@@ -103,7 +107,7 @@ choose() {
 	done
 	shift
 	run timeout -s KILL 240 env CT_FAKE_KERNELS=0 CT_FAKE_GPUS=8 CT_FAKE_BUSIDS="$busids" \
-		NCCL_TOPO_FILE="$tmp/hgx.xml" NCCL_NET_PLUGIN=none NCCL_SOCKET_IFNAME=lo NCCL_IB_DISABLE=1 \
+		NCCL_TOPO_FILE="$tmp/hgx.xml" NCCL_MAX_NCHANNELS=4 NCCL_NET_PLUGIN=none NCCL_SOCKET_IFNAME=lo NCCL_IB_DISABLE=1 \
 		LD_LIBRARY_PATH="$tmp/lib" LD_PRELOAD="$CT_BUILDDIR/.libs/fakecuda.so:$nccl/libnccl.so.2" \
 		NCCL_CONF_FILE=/dev/null COLLTUNE_MACHINE="$here" "${variables[@]}" \
 		"$COLLTUNE" bench "$@" "${few[@]}" -c 0
@@ -112,20 +116,20 @@ choose() {
 	ruled=$(sed -n 's/^#   our rules:  //p' <<< "$out")
 }
 sizes=(-b 64K -e 4M -f 64 --placement out)
-choose -- allreduce -g 4 "${sizes[@]}" --explain --rules "$tmp/rules.json"
+choose -- allreduce -g 2 "${sizes[@]}" --explain --rules "$tmp/rules.json"
 is "any algorithm: exit status" "$status" 0
 is "NCCL takes what it predicts to be the fastest" "$(cut -d, -f1 <<< "$ran")" "$first"
 like "of several" "$out" '^#   predicted:  [a-z_0-9/]+ [0-9.]+, [a-z_0-9/]+ [0-9.]+, .* us;'
 is "--rules: told where there is one, and not obeyed" "$ruled" $'tree simple, 1 channel\nnone for this size'
 alone=$ran
-choose COLLTUNE_RULES="$tmp/rules.json" -- allreduce -g 4 "${sizes[@]}" --explain
+choose COLLTUNE_RULES="$tmp/rules.json" -- allreduce -g 2 "${sizes[@]}" --explain
 is "COLLTUNE_RULES: obeyed" "$ran" "tree simple, 1 channel
 $(tail -n 1 <<< "$alone")"
 is "COLLTUNE_RULES: it says so" "$ruled" $'tree simple, 1 channel (in force)\nnone for this size (in force)'
-choose COLLTUNE_RULES="$tmp/rules.json" -- allreduce -g 4 "${sizes[@]}" --json "$tmp/obeyed.jsonl"
+choose COLLTUNE_RULES="$tmp/rules.json" -- allreduce -g 2 "${sizes[@]}" --json "$tmp/obeyed.jsonl"
 is "COLLTUNE_RULES without --explain: obeyed too" \
 	"$(grep -o '"chosen":"[^"]*"' "$tmp/obeyed.jsonl" | head -n 1)" '"chosen":"tree simple, 1 channel"'
-choose COLLTUNE_RULES="$tmp/none.json" -- allreduce -g 4 "${sizes[@]}" --explain
+choose COLLTUNE_RULES="$tmp/none.json" -- allreduce -g 2 "${sizes[@]}" --explain
 is "no such rules file: NCCL chooses alone" "$ran" "$alone"
 like "no such rules file: it is told" "$ruled" '^not used, NCCL decides alone: .*No such file'
 tap_done
