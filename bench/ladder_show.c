@@ -111,8 +111,8 @@ static json_t *rung_json(const struct ct_climb *c, size_t i)
 
 	if (o == NULL || r->rounds == 0)
 		return o;
-	if (json_object_update_new(o, json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}",
-		"cost", real(r->median), "cost_low", real(r->low), "cost_high", real(r->high),
+	if (json_object_update_new(o, json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}",
+		"path", c->path[i], "cost", real(r->median), "cost_low", real(r->low), "cost_high", real(r->high),
 		"expected", r->expected > 0 ? real(r->expected) : json_null(), "formula",
 		c->expected[i].formula, "against", r->against >= 0 ? json_integer(r->against) : json_null(),
 		"loss", ratio_json(&r->loss), "explained", real(r->explained), "unexplained",

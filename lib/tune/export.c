@@ -11,24 +11,27 @@ enum { TEXT_LIMIT = 16 << 20, REMARKS_MOST = 10000 };
 static const struct ct_exporter exporters[] = {
 	{ "openmpi", "Open MPI's classic rules file of coll/tuned (4.x, 5.x)", "mpi",
 		"mpirun --mca coll_tuned_use_dynamic_rules 1 --mca coll_tuned_dynamic_rules_filename FILE",
-		ct_export_openmpi },
+		ct_export_openmpi, true },
 	{ "openmpi-json", "Open MPI's JSON rules file of coll/tuned (6.0 and later)", "mpi",
 		"mpirun --mca coll_tuned_use_dynamic_rules 1 --mca coll_tuned_dynamic_rules_filename FILE",
-		ct_export_openmpi_json },
+		ct_export_openmpi_json, true },
 	{ "openmpi-params", "mca-params.conf that names the classic rules file", "mpi",
-		"as ~/.openmpi/mca-params.conf, or mpirun --tune FILE", ct_export_openmpi_params },
+		"as ~/.openmpi/mca-params.conf, or mpirun --tune FILE", ct_export_openmpi_params, false },
 	{ "nccl", "the rules of backend nccl alone, for libnccl-tuner-colltune.so", "nccl",
 		"NCCL_TUNER_PLUGIN=libnccl-tuner-colltune.so COLLTUNE_RULES=FILE on every rank",
-		ct_export_nccl },
+		ct_export_nccl, true },
 	{ "nccl-csv", "the CSV of NVIDIA's example tuner plugin", "nccl",
-		"NCCL_TUNER_PLUGIN=the example plugin, NCCL_TUNER_CONFIG_FILE=FILE", ct_export_nccl_csv },
+		"NCCL_TUNER_PLUGIN=the example plugin, NCCL_TUNER_CONFIG_FILE=FILE", ct_export_nccl_csv,
+		true },
 	{ "nccl-conf", "nccl.conf that loads our tuner plugin", "nccl",
-		"as /etc/nccl.conf or NCCL_CONF_FILE=FILE (2.23 and later)", ct_export_nccl_conf },
-	{ "ucc", "UCC_TL_UCP_TUNE of UCC", "ucc", "source FILE before the job", ct_export_ucc },
-	{ "ucx", "ucx.conf", "ucx", "as /etc/ucx/ucx.conf, or UCX_CONFIG_DIR=its folder", ct_export_ucx },
+		"as /etc/nccl.conf or NCCL_CONF_FILE=FILE (2.23 and later)", ct_export_nccl_conf, false },
+	{ "ucc", "UCC_TL_UCP_TUNE of UCC", "ucc", "source FILE before the job", ct_export_ucc,
+		true },
+	{ "ucx", "ucx.conf", "ucx", "as /etc/ucx/ucx.conf, or UCX_CONFIG_DIR=its folder", ct_export_ucx,
+		false },
 	{ "env", "shell lines that put all of the rules into effect that variables can", "",
-		"source FILE before the job; mpirun -x NAME for each", ct_export_env },
-	{ NULL, NULL, NULL, NULL, NULL },
+		"source FILE before the job; mpirun -x NAME for each", ct_export_env, false },
+	{ NULL, NULL, NULL, NULL, NULL, false },
 };
 
 const struct ct_exporter *ct_exporters(void)
@@ -112,6 +115,21 @@ void ct_export_head(struct ct_export *out, const struct ct_export_in *in, const 
 		(unsigned long long)scope->ranks_high);
 }
 
+/* Such a rule was measured with one root, and no file can say which. */
+static ct_status tell_roots(const struct ct_exporter *self, const struct ct_export_in *in,
+	struct ct_export *out)
+{
+	for (size_t at = 0;; at++) {
+		const struct ct_rule *rule = ct_export_next(self, in->rules, &at);
+
+		if (rule == NULL)
+			return CT_OK;
+		if (rule->coll == CT_BROADCAST || rule->coll == CT_REDUCE)
+			return ct_export_remark(out, NULL, "broadcast, reduce: the file knows no root, so what was "
+				"measured with one holds for all of them");
+	}
+}
+
 ct_status ct_export_write(const struct ct_exporter *exporter, const struct ct_export_in *in,
 	struct ct_export *out)
 {
@@ -125,6 +143,8 @@ ct_status ct_export_write(const struct ct_exporter *exporter, const struct ct_ex
 			"export as %s", exporter->backend[0] != '\0' ? exporter->backend : "any",
 			exporter->name);
 	s = exporter->write(exporter, in, out);
+	if (s == CT_OK && exporter->by_operation)
+		s = tell_roots(exporter, in, out);
 	return s != CT_OK ? s : ct_buf_status(&out->text);
 }
 

@@ -17,6 +17,17 @@ static const char *csv_word(ct_coll coll)
 		strcmp(name, "broadcast") == 0 || strcmp(name, "reduce") == 0 ? name : NULL;
 }
 
+/* Written all the same: a later NCCL may know more. */
+static ct_status tell_ring(const struct ct_rule *rule, struct ct_export *out)
+{
+	const char *algo = ct_export_word(rule, "algo");
+
+	if ((rule->coll != CT_BROADCAST && rule->coll != CT_REDUCE) || algo == NULL || strcmp(algo, "ring") == 0)
+		return CT_OK;
+	return ct_export_remark(out, rule, "NCCL has ring alone for this operation (up to 2.28), so it will leave "
+		"%.20s aside", algo);
+}
+
 /* ---- our own plugin ------------------------------------------------------------------------- */
 
 static json_t *set_json(const struct ct_rule *rule)
@@ -84,8 +95,10 @@ ct_status ct_export_nccl(const struct ct_exporter *self, const struct ct_export_
 		if (rule->type != CT_RULES_ANY_TYPE || csv_word(rule->coll) == NULL)
 			s = ct_export_remark(out, rule, "left out: NCCL asks a tuner neither for this "
 				"operation nor by type");
-		else if (json_array_append_new(rules, rule_json(rule)) == 0)
+		else if (json_array_append_new(rules, rule_json(rule)) == 0) {
 			out->written++;
+			s = tell_ring(rule, out);
+		}
 	}
 	whole = json_pack("{s:s, s:o, s:O}", "schema", "colltune-rules/1", "scope", scope_json(in->rules),
 		"rules", rules);
@@ -127,7 +140,7 @@ static ct_status add_line(const struct ct_rule *rule, const char *nodes, const c
 	ct_buf_add(&out->text, "%s,%llu,%llu,%s,%s,%lld,%s,%s\n", word, (unsigned long long)rule->low,
 		(unsigned long long)rule->high, algo, proto, (long long)channels, nodes, ranks);
 	out->written++;
-	return CT_OK;
+	return tell_ring(rule, out);
 }
 
 ct_status ct_export_nccl_csv(const struct ct_exporter *self, const struct ct_export_in *in,

@@ -154,6 +154,7 @@ struct ct_exporter {
 	const char *use;     /* how the file is put into effect, one line */
 	ct_status (*write)(const struct ct_exporter *self, const struct ct_export_in *in,
 		struct ct_export *out);
+	bool by_operation;   /* its file says what holds for which operation */
 };
 
 /* All exporters, ended by one whose name is NULL: openmpi, openmpi-json, openmpi-params, nccl, nccl-csv,

@@ -67,6 +67,38 @@ export UCX_TLS=rc_verbs.self"
 run "$COLLTUNE" export "$rules" --to env --rules-path "/etc/r'.json"
 is "env: a path that would end the quotes is refused" "$status" 2
 
+# Rules for reduce, and what is said of them.
+cat > "$tmp/reduce.json" << 'EOF'
+{"schema": "colltune-rules/1", "scope": {"machine": "sha256:0000000000000000000000000000000000000000000000000000000000000001", "nodes": [2, 2], "ranks_per_node": [8, 8]}, "rules": [
+{"coll": "reduce", "backend": "mpi", "type": "any", "bytes": [0, 4095], "set": {"algo": "binomial"}},
+{"coll": "reduce", "backend": "mpi", "type": "any", "bytes": [4096, 65535], "set": {"algo": "pipeline", "segsize": 4096, "requests": 2}},
+{"coll": "reduce", "backend": "mpi", "type": "any", "bytes": [65536, 131071], "set": {"algo": "tree"}},
+{"coll": "reduce", "backend": "nccl", "type": "any", "bytes": [0, 65535], "set": {"algo": "ring", "proto": "ll", "channels": 1}},
+{"coll": "reduce", "backend": "nccl", "type": "any", "bytes": [65536, 1048575], "set": {"algo": "nvls", "proto": "simple", "channels": 4}},
+{"coll": "reduce", "backend": "ucc", "type": "any", "bytes": [0, 4095], "set": {"algo": "knomial"}}]}
+EOF
+root='broadcast, reduce: the file knows no root'
+run "$COLLTUNE" export "$tmp/reduce.json" --to openmpi
+is "openmpi: reduce is collective 11, binomial 5" "$(awk '$1 == 11 { print $1, $2 } $1 == 0 && $2 == 5' <<< "$out" |
+	tr -s ' \n' ' ')" "11 3 0 5 0 0 "
+is "openmpi: what cannot be said of reduce" "$(grep -cE "$root|/rules/1: reduce .*limit requests|/rules/2: reduce .*\"tree\" is no algorithm" \
+	<<< "$err")" 3
+run "$COLLTUNE" export "$tmp/reduce.json" --to openmpi-json
+like "openmpi-json: limits of requests are kept" "$out" '"reqs": 2'
+like "openmpi-json: no root" "$err" "$root"
+run "$COLLTUNE" export "$tmp/reduce.json" --to nccl
+is "nccl: both rules" "$(grep -c '"coll": "reduce"' <<< "$out")" 2
+like "nccl: ring alone" "$err" '/rules/4: reduce 65536 to 1048575 bytes: NCCL has ring alone .* leave nvls aside'
+run "$COLLTUNE" export "$tmp/reduce.json" --to nccl-csv
+is "nccl-csv: both lines" "$(body)" "reduce,0,65535,ring,ll,1,2,16
+reduce,65536,1048575,nvls,simple,4,2,16"
+is "nccl-csv: ring alone, no root" "$(grep -cE "$root|ring alone" <<< "$err")" 2
+run "$COLLTUNE" export "$tmp/reduce.json" --to ucc
+is "ucc: reduce" "$(body)" "export UCC_TL_UCP_TUNE='reduce:0-4095:host:[16-16]:inf:@knomial'"
+like "ucc: no root" "$err" "$root"
+run "$COLLTUNE" export "$rules" --to ucx
+unlike "ucx: has no operations, so nothing is said of a root" "$err" "$root"
+
 run "$COLLTUNE" export
 is "without arguments: the list" "$status $(grep -c . <<< "$out")" "0 18"
 # bad NAME TEXT ARGUMENT…

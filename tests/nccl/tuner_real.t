@@ -4,12 +4,12 @@
 # on the topology that colltune exports for the HGX machine. What NCCL says to a profiler that it chose
 # equals the rules; without rules that are for here it is what NCCL chooses without the plugin.
 . "${CT_SRCDIR:?}/tests/tap.sh" || exit 99
-plan 22
+plan 23
 
 plugin=$COLLTUNE_MODULE_DIR/libnccl-tuner-colltune.so
 gpus=8
 here=$(printf 'sha256:%064d' 1)
-# both ends of five ranges, and one size behind them
+# both ends of four ranges, and sizes behind them
 sizes=(4096 8160 8192 131040 131072 2097120 2097152 33554400 33554432 1073741792 2147483648)
 
 mkdir "$tmp/lib"
@@ -49,15 +49,18 @@ is "no rules file: NCCL's choices are those without the plugin" "$(grep -v '^cos
 printf '%s\n' "$out" > "$tmp/costs"
 is "the plugin was asked about every call" "$(awk '$1 == "cost" { asked[$2, $3] = 1 }
 	END { print length(asked) }' "$tmp/costs")" $((5 * ${#sizes[@]}))
+is "for broadcast and reduce ring alone was possible, as the exporters say" "$(awk '$1 == "cost" &&
+	($2 == "broadcast" || $2 == "reduce") { print $2, $4 }' "$tmp/costs" | sort -u | paste -sd,)" \
+	"broadcast ring,reduce ring"
 
 # Writes rules of 20 cells that NCCL showed as possible and did not choose, one more for a cell that is not
 # possible, and what must then be chosen at each call.
 python3 - "$tmp" "$here" <<- 'EOF'
 	import json, sys
 	folder, here = sys.argv[1:]
-	ranges = [(0, 8191), (8192, 131071), (131072, 2097151), (2097152, 33554431), (33554432, 1073741823)]
-	channels = [[1], [1], [2, 4, 8], [2, 4, 8, 16], [1, 2, 4, 8, 16]] # with 16 KiB or more for each
-	colls = ["broadcast", "allgather", "reduce_scatter", "allreduce"]
+	ranges = [(0, 8191), (8192, 131071), (131072, 2097151), (2097152, 33554431)]
+	channels = [[1], [1], [2, 4, 8], [2, 4, 8, 16]] # with 16 KiB or more for each
+	colls = ["broadcast", "reduce", "allgather", "reduce_scatter", "allreduce"]
 	calls, legal = [], {}
 	for line in open(folder + "/costs"):
 	    word = line.split()
@@ -86,8 +89,9 @@ python3 - "$tmp" "$here" <<- 'EOF'
 EOF
 chmod 600 "$tmp/rules.json"
 want=$(cat "$tmp/want")
-is "20 rules ask for other cells than NCCL's own at both ends of each" \
-	"$(diff <(echo "$alone") <(echo "$want") | grep -c '^>')" 40
+is "20 rules over five operations ask for other cells than NCCL's own at both ends of each" \
+	"$(diff <(echo "$alone") <(echo "$want") | grep '^>' | awk '{ n[$2]++ } END { for (c in n) print c, n[c] }' |
+	sort | paste -sd' ')" "allgather 8 allreduce 8 broadcast 8 reduce 8 reduce_scatter 8"
 
 choices COLLTUNE_RULES="$tmp/rules.json"
 is "with 20 rules, algorithm, protocol and channels are the rules'" "$out" "$want"
@@ -98,8 +102,8 @@ sed 's/"channels": 1}/"channels": 16}/' "$tmp/rules.json" > "$tmp/many.json"
 chmod 600 "$tmp/many.json"
 choices COLLTUNE_RULES="$tmp/many.json"
 is "more channels than the bytes need: algorithm and protocol are the rules', channels not above them" \
-	"$(awk '$1 != "reduce" && ($5 <= 16 || $2 > 1073741823) { print $1, $2, $3, $4 }' <<< "$out")" \
-	"$(awk '$1 != "reduce" { print $1, $2, $3, $4 }' <<< "$want")"
+	"$(awk '$5 <= 16 || $2 > 33554431 { print $1, $2, $3, $4 }' <<< "$out")" \
+	"$(cut -d ' ' -f 1-4 <<< "$want")"
 
 choices COLLTUNE_RULES="$tmp/rules.json" NCCL_ALGO='allreduce:ring' NCCL_PROTO='allreduce:simple'
 is "what NCCL_ALGO and NCCL_PROTO exclude is not chosen" "$(awk '$1 == "allreduce" { print $3, $4 }' \

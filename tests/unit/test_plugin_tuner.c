@@ -140,6 +140,7 @@ static const char some[] =
 	RULE("allreduce", 4194304, 8388607, "\"algo\":\"nvls\",\"proto\":\"simple\",\"channels\":48") ","
 	RULE("broadcast", 1024, 4096, "\"algo\":\"ring\",\"proto\":\"simple\",\"channels\":1") ","
 	"{\"coll\":\"allgather\",\"backend\":\"native\",\"type\":\"any\",\"bytes\":[0,9],\"set\":{\"algo\":\"x\"}},"
+	RULE("reduce", 4096, 8191, "\"algo\":\"ring\",\"proto\":\"ll\",\"channels\":3") ","
 	RULE("reduce_scatter", 8, 8, "\"algo\":\"pat\",\"proto\":\"simple\"");
 
 /* NCCL's table before the plugin is asked; cell (PAT, any) is not possible. */
@@ -202,6 +203,8 @@ static void test_cells(void **state)
 	assert_string_equal(ask(p, c, ALLREDUCE, (size_t)1 << 40), "");
 	assert_string_equal(ask(p, c, BROADCAST, 1023), "");
 	assert_string_equal(ask(p, c, BROADCAST, 4096), "1/2 1");
+	assert_string_equal(ask(p, c, REDUCE, 4095), "");
+	assert_string_equal(ask(p, c, REDUCE, 8191), "1/0 3");
 	assert_string_equal(ask(p, c, ALLGATHER, 8), "");
 	assert_string_equal(ask(p, c, REDUCE_SCATTER, 8), ""); /* the cell is not possible */
 	assert_string_equal(ask(p, c, 5, 8), "");              /* send and receive */

@@ -120,10 +120,4 @@ bench allreduce -t 2 -e 8
 refused "a driver of another kind" "libm.so.6 has no hipInit: it is neither CUDA's driver nor HIP"
 run "$COLLTUNE" list --nccl-lib "$tmp/libnone.so"
 like "list keeps the row and says why" "$out" "cannot run now: no $tmp/libnone.so: "
-
-# The ladder's NCCL rung.
-run timeout -s KILL 120 "$COLLTUNE" bench ladder -t 2 --coll native,nccl --nccl-lib "$host" --gpu-lib "$host" \
-	-n 2 --max-iters 3 --rounds 2 --budget 1ms -b 8 -e 64K
-like "the ladder has an NCCL rung" "$out" 'NCCL messages'
-unlike "the ladder's NCCL rung is measured" "$out" 'NCCL messages.*(missing|cannot)'
 tap_done
