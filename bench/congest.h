@@ -36,21 +36,45 @@ const char *ct_congest_name(enum ct_congest_kind kind);
 ct_status ct_congest_make(enum ct_congest_kind kind, uint32_t nranks, uint32_t fan,
 	struct ct_congest_pattern *pattern);
 
-struct ct_congest_run {
+/* Flows over one transport. */
+struct ct_congest_load {
 	struct ct_net *net;
 	const struct ct_congest_pattern *pattern;
-	bool silent;           /* the victim alone: no flow runs */
-	uint64_t bytes, window, span_ns;
-	/* Out, on every rank what it saw itself: bytes that came within the span for each flow to it, and
-	 * the victim's round trips. */
+	uint64_t bytes;        /* of a message */
+	/* Out, on every rank what it saw itself: bytes that came within the span for each flow to it. */
 	uint64_t *came;        /* pattern->n */
+	uint64_t *first;       /* the same within the first half of the span; NULL = not asked */
+};
+
+struct ct_congest_run {
+	struct ct_congest_load load;
+	const struct ct_congest_load *background; /* flows over another net beside them; NULL = none */
+	bool silent;           /* the victim alone: no flow runs */
+	uint64_t window, span_ns;
+	/* Out: the victim's round trips. */
 	uint64_t *ping_ns;     /* CT_CONGEST_PINGS, the first NPINGS */
 	size_t npings;
 };
 
-/* Runs the pattern for SPAN_NS on all ranks (collective), then waits until every message has come.
+/* Runs the flows for SPAN_NS on all ranks (collective), then waits until every message has come.
  * CT_NOMEM and whatever the transport says; who calls has a deadline. */
 ct_status ct_congest_run(struct ct_congest_run *run);
+
+/* How flows that should be equal differ between rounds whose connections are new. */
+struct ct_congest_spread {
+	size_t cells, slow;      /* of each flow in each round; those that were slow in both halves */
+	double worst, best;      /* share of the flow's good rounds, over all cells */
+	double p;                /* chance of so many if the halves were independent; 1 = nothing to see */
+	bool judged;             /* there are rounds and flows enough */
+};
+
+enum { CT_SPREAD_ROUNDS = 8, CT_SPREAD_FLOWS = 4 };
+
+/* RATE[(round * flows + flow) * 2 + half] in any unit, at least 0. A half is slow below 2/3 of the flow's
+ * upper quartile over rounds, once a slow round of all flows (its median flow) is taken out. Two flows that a
+ * hash puts on one cable stay there as long as their connections, so both halves are slow; noise comes and
+ * goes. P: binomial, of the shares of slow halves. Pure; without memory nothing is judged. */
+void ct_congest_spread(const double *rate, size_t rounds, size_t flows, struct ct_congest_spread *out);
 
 /* What flows of check --traffic showed; the same on every rank. */
 struct ct_traffic {

@@ -88,6 +88,7 @@ ct_status ct_congest_allowed(const struct ct_world *world, bool load_fabric, uin
 /* A place of a window. */
 struct place {
 	struct ct_net_req req;
+	const struct ct_congest_load *load;
 	uint64_t *data;
 	size_t flow;
 	bool closing, closed;
@@ -104,47 +105,63 @@ struct engine {
 	struct ct_congest_run *run;
 	struct ct_net *net;
 	uint32_t rank;
+	const struct ct_congest_load *loads[2];
+	size_t nloads;
 	struct place *places;
 	size_t n, open;
 	unsigned char *memory;
 	struct victim v;
-	uint64_t end_ns;
+	uint64_t half_ns, end_ns;
 	bool moved; /* something did, in this turn */
 };
 
-static ct_status post(struct engine *e, struct ct_net_req *req, enum ct_net_kind kind, uint32_t peer,
+static ct_status post(struct ct_net *net, struct ct_net_req *req, enum ct_net_kind kind, uint32_t peer,
 	void *data, uint64_t bytes)
 {
 	*req = (struct ct_net_req){ .kind = kind, .peer = peer, .data = data, .bytes = bytes };
-	return ct_net_post(e->net, req);
+	return ct_net_post(net, req);
+}
+
+static const struct ct_congest_flow *flow_of(const struct place *p)
+{
+	return &p->load->pattern->flows[p->flow];
 }
 
 static ct_status post_place(struct engine *e, struct place *p)
 {
-	const struct ct_congest_flow *f = &e->run->pattern->flows[p->flow];
+	const struct ct_congest_flow *f = flow_of(p);
 	bool send = f->from == e->rank;
 
 	if (send) {
 		p->closing = ct_now_ns() >= e->end_ns;
 		p->data[0] = p->closing ? LAST : 0;
 	}
-	return post(e, &p->req, send ? CT_NET_SEND : CT_NET_RECV, send ? f->to : f->from, p->data,
-		e->run->bytes);
+	return post(p->load->net, &p->req, send ? CT_NET_SEND : CT_NET_RECV, send ? f->to : f->from,
+		p->data, p->load->bytes);
+}
+
+/* A message came to P. */
+static void note(const struct engine *e, const struct place *p)
+{
+	uint64_t now = ct_now_ns();
+
+	if (now <= e->end_ns)
+		p->load->came[p->flow] += p->load->bytes;
+	if (now <= e->half_ns && p->load->first != NULL)
+		p->load->first[p->flow] += p->load->bytes;
 }
 
 static ct_status advance(struct engine *e, struct place *p)
 {
-	const struct ct_congest_flow *f = &e->run->pattern->flows[p->flow];
-
 	if (p->closed || p->req.status == CT_BUSY)
 		return CT_OK;
 	if (p->req.status != CT_OK)
 		return p->req.status;
 	e->moved = true;
-	if (f->to == e->rank) {
+	if (flow_of(p)->to == e->rank) {
 		p->closing = p->data[0] == LAST;
-		if (!p->closing && ct_now_ns() <= e->end_ns)
-			e->run->came[p->flow] += e->run->bytes;
+		if (!p->closing)
+			note(e, p);
 	}
 	if (!p->closing)
 		return post_place(e, p);
@@ -156,6 +173,7 @@ static ct_status advance(struct engine *e, struct place *p)
 /* Who asks: sends, waits for the answer, notes the time; its last question says so and gets an answer, too. */
 static ct_status ask(struct engine *e)
 {
+	uint32_t to = e->run->load.pattern->answers;
 	struct victim *v = &e->v;
 	ct_status status;
 
@@ -163,9 +181,9 @@ static ct_status ask(struct engine *e)
 		v->sent_ns = ct_now_ns();
 		v->out_data[0] = v->sent_ns >= e->end_ns ? LAST : 0;
 		v->waiting = true;
-		status = post(e, &v->in, CT_NET_RECV, e->run->pattern->answers, v->in_data, PING_BYTES);
-		return status != CT_OK ? status : post(e, &v->out, CT_NET_SEND, e->run->pattern->answers,
-			v->out_data, PING_BYTES);
+		status = post(e->net, &v->in, CT_NET_RECV, to, v->in_data, PING_BYTES);
+		return status != CT_OK ? status : post(e->net, &v->out, CT_NET_SEND, to, v->out_data,
+			PING_BYTES);
 	}
 	if (v->in.status == CT_BUSY || v->out.status == CT_BUSY)
 		return CT_OK;
@@ -181,11 +199,12 @@ static ct_status ask(struct engine *e)
 
 static ct_status answer(struct engine *e)
 {
+	uint32_t to = e->run->load.pattern->asks;
 	struct victim *v = &e->v;
 
 	if (!v->waiting && !v->sending) {
 		v->waiting = true;
-		return post(e, &v->in, CT_NET_RECV, e->run->pattern->asks, v->in_data, PING_BYTES);
+		return post(e->net, &v->in, CT_NET_RECV, to, v->in_data, PING_BYTES);
 	}
 	if (v->waiting) {
 		if (v->in.status == CT_BUSY)
@@ -195,7 +214,7 @@ static ct_status answer(struct engine *e)
 		v->waiting = false;
 		v->sending = true;
 		e->moved = true;
-		return post(e, &v->out, CT_NET_SEND, e->run->pattern->asks, v->out_data, PING_BYTES);
+		return post(e->net, &v->out, CT_NET_SEND, to, v->out_data, PING_BYTES);
 	}
 	if (v->out.status == CT_BUSY)
 		return CT_OK;
@@ -204,10 +223,19 @@ static ct_status answer(struct engine *e)
 	return v->out.status;
 }
 
+static ct_status poll_all(struct engine *e)
+{
+	ct_status status = ct_net_poll(e->net);
+
+	if (status == CT_OK && e->run->background != NULL)
+		status = ct_net_poll(e->run->background->net);
+	return status;
+}
+
 static ct_status turn(struct engine *e)
 {
-	const struct ct_congest_pattern *p = e->run->pattern;
-	ct_status status = ct_net_poll(e->net);
+	const struct ct_congest_pattern *p = e->run->load.pattern;
+	ct_status status = poll_all(e);
 
 	e->moved = false;
 	for (size_t i = 0; i < e->n && status == CT_OK; i++)
@@ -230,11 +258,11 @@ static ct_status meet(struct engine *e)
 	for (uint32_t far = 1; far < n && status == CT_OK; far *= 2) {
 		struct ct_net_req to, from;
 
-		status = post(e, &from, CT_NET_RECV, (e->rank + n - far) % n, in, sizeof(in));
+		status = post(e->net, &from, CT_NET_RECV, (e->rank + n - far) % n, in, sizeof(in));
 		if (status == CT_OK)
-			status = post(e, &to, CT_NET_SEND, (e->rank + far) % n, out, sizeof(out));
+			status = post(e->net, &to, CT_NET_SEND, (e->rank + far) % n, out, sizeof(out));
 		while (status == CT_OK && (to.status == CT_BUSY || from.status == CT_BUSY)) {
-			status = ct_net_poll(e->net);
+			status = poll_all(e);
 			sched_yield();
 		}
 		if (status == CT_OK)
@@ -243,43 +271,74 @@ static ct_status meet(struct engine *e)
 	return status;
 }
 
+static bool is_mine(const struct engine *e, const struct ct_congest_flow *f)
+{
+	return f->from == e->rank || f->to == e->rank;
+}
+
+/* The windows of LOAD's flows of this rank; their messages begin at byte AT of the memory. */
+static void place_load(struct engine *e, const struct ct_congest_load *load, uint64_t *at)
+{
+	for (size_t i = 0; i < load->pattern->n; i++)
+		for (uint64_t w = 0; w < e->run->window && is_mine(e, &load->pattern->flows[i]); w++) {
+			struct place *p = &e->places[e->n++];
+
+			p->load = load;
+			p->flow = i;
+			p->data = (uint64_t *)(void *)(e->memory + *at);
+			*at += load->bytes;
+		}
+}
+
 static ct_status prepare(struct engine *e)
 {
-	const struct ct_congest_pattern *p = e->run->pattern;
-	uint64_t window = e->run->window, mine = 0;
+	const struct ct_congest_pattern *p = e->run->load.pattern;
+	uint64_t places = 1, bytes = 1, at = 0;
 
-	for (size_t i = 0; i < p->n && !e->run->silent; i++)
-		mine += p->flows[i].from == e->rank || p->flows[i].to == e->rank;
-	e->places = ct_alloc(mine * window + 1, sizeof(*e->places));
-	e->memory = ct_alloc(mine * window + 1, e->run->bytes);
+	if (!e->run->silent) {
+		e->loads[e->nloads++] = &e->run->load;
+		if (e->run->background != NULL)
+			e->loads[e->nloads++] = e->run->background;
+	}
+	for (size_t l = 0; l < e->nloads; l++)
+		for (size_t i = 0; i < e->loads[l]->pattern->n; i++) {
+			uint64_t n = is_mine(e, &e->loads[l]->pattern->flows[i]) ? e->run->window : 0;
+
+			places += n;
+			bytes += n * e->loads[l]->bytes;
+		}
+	e->places = ct_alloc(places, sizeof(*e->places));
+	e->memory = ct_alloc(bytes, 1);
 	if (e->places == NULL || e->memory == NULL)
 		return CT_NOMEM;
-	for (size_t i = 0; i < p->n && !e->run->silent; i++) {
-		if (p->flows[i].from != e->rank && p->flows[i].to != e->rank)
-			continue;
-		for (uint64_t w = 0; w < window; w++) {
-			struct place *at = &e->places[e->n];
-
-			at->flow = i;
-			at->data = (uint64_t *)(void *)(e->memory + e->n++ * e->run->bytes);
-		}
-	}
+	for (size_t l = 0; l < e->nloads; l++)
+		place_load(e, e->loads[l], &at);
 	e->open = e->n;
 	e->v.over = !p->victim || (e->rank != p->asks && e->rank != p->answers);
 	return CT_OK;
 }
 
+static void clear(const struct ct_congest_load *load)
+{
+	memset(load->came, 0, load->pattern->n * sizeof(*load->came));
+	if (load->first != NULL)
+		memset(load->first, 0, load->pattern->n * sizeof(*load->first));
+}
+
 ct_status ct_congest_run(struct ct_congest_run *run)
 {
-	struct engine e = { .run = run, .net = run->net, .rank = run->net->world->rank };
+	struct engine e = { .run = run, .net = run->load.net, .rank = run->load.net->world->rank };
 	ct_status status;
 
 	run->npings = 0;
-	memset(run->came, 0, run->pattern->n * sizeof(*run->came));
+	clear(&run->load);
+	if (run->background != NULL)
+		clear(run->background);
 	status = prepare(&e);
 	if (status == CT_OK)
 		status = meet(&e);
-	e.end_ns = ct_now_ns() + run->span_ns;
+	e.half_ns = ct_now_ns() + run->span_ns / 2;
+	e.end_ns = e.half_ns + run->span_ns / 2;
 	for (size_t i = 0; i < e.n && status == CT_OK; i++)
 		status = post_place(&e, &e.places[i]);
 	while (status == CT_OK && (e.open > 0 || !e.v.over))

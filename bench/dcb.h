@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* DCB of network interfaces by rtnetlink: built with libmnl, else a word that it is not. */
+/* DCB and queues of network interfaces by rtnetlink: built with libmnl, else a word that it is not. */
 #ifndef CT_BENCH_DCB_H
 #define CT_BENCH_DCB_H
 
@@ -12,5 +12,9 @@ bool ct_dcb_read(const char *netdev, const char *recorded, struct ct_dcb *dcb, c
 /* Adds the kernel's answer for NETDEV to OUT as ct_dcb_read() takes it: hexadecimal, 32 bytes a line.
  * CT_UNSUPPORTED: the driver has no DCB; CT_IO. */
 ct_status ct_dcb_record(const char *netdev, struct ct_buf *out);
+
+/* A ct_queue_reader: what tc -s qdisc shows as marked and dropped by red, choke, codel, fq_codel and pie
+ * of NETDEV. Needs no root. */
+bool ct_queue_read(const char *netdev, struct ct_queue_counts *counts);
 
 #endif

@@ -101,6 +101,18 @@ static int take_ieee(const struct nlattr *a, void *arg)
 		d->peer_pfc_known = peer.pfc_known;
 		d->peer_pfc_mask = peer.pfc_mask;
 		break;
+	case DCB_ATTR_IEEE_PEER_ETS:
+		take_ets(a, &peer);
+		d->peer_ets_known = peer.ets_known;
+		memcpy(d->peer_prio_tc, peer.prio_tc, sizeof(d->peer_prio_tc));
+		memcpy(d->peer_tsa, peer.tsa, sizeof(d->peer_tsa));
+		memcpy(d->peer_bandwidth, peer.bandwidth, sizeof(d->peer_bandwidth));
+		break;
+	case DCB_ATTR_IEEE_PEER_APP:
+		(void)mnl_attr_parse_nested(a, take_app, &peer);
+		d->npeer_apps = peer.napps;
+		memcpy(d->peer_apps, peer.apps, sizeof(d->peer_apps));
+		break;
 	case DCB_ATTR_IEEE_APP_TABLE:
 		return mnl_attr_parse_nested(a, take_app, d);
 	default:

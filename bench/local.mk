@@ -35,15 +35,15 @@ EXTRA_DIST += bench/report/none.js bench/report/page.css bench/report/page.js
 # RoCE: values, and the configurations that set them.
 colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c bench/roce_facts.c bench/roce_hosts.c \
 	bench/roce_check.c bench/roce_watch.c bench/watch.h bench/watch_show.c bench/congest.h \
-	bench/congest_run.c bench/roce_congest.c bench/roce_traffic.c
-# DCB by rtnetlink needs libmnl.
+	bench/congest_run.c bench/congest_spread.c bench/roce_congest.c bench/roce_traffic.c bench/roce_classes.c
+# DCB and queues by rtnetlink need libmnl.
 colltune_SOURCES += bench/dcb.h
 if WITH_LIBMNL
-colltune_SOURCES += bench/dcb_mnl.c
+colltune_SOURCES += bench/dcb_mnl.c bench/queue_mnl.c
 else
 colltune_SOURCES += bench/dcb_none.c
 endif
-EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c
+EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c bench/queue_mnl.c
 # What a type of cluster should reach.
 colltune_SOURCES += bench/profile.h bench/profile.c bench/heat.h bench/heat.c
 # The search for the fastest settings.

@@ -76,6 +76,11 @@ static const struct ct_option own_options[] = {
 		"congest, check --traffic: how long each pattern runs" },
 	{ "rounds", 0, CT_OPT_INT, AT(rounds), "8", 1, 1000, NULL, "N",
 		"congest: rounds, each with new connections" },
+	{ "background-tc", 0, CT_OPT_INT, AT(background_tc), "-1", -1, 255, NULL, "N",
+		"congest: beside each pattern every rank sends large messages in traffic class N, as storage "
+		"in another priority would; -1 = none; needs --net verbs" },
+	{ "background-size", 0, CT_OPT_SIZE, AT(background_size), "256K", 64, 64 << 20, NULL, "SIZE",
+		"congest: bytes of these messages" },
 	{ "load-fabric", 0, CT_OPT_FLAG, AT(load_fabric), NULL, 0, 0, NULL, NULL,
 		"congest, check --traffic: load more than four hosts" },
 	{ "baseline", 0, CT_OPT_TEXT, AT(baseline), NULL, 0, 0, NULL, "DIR",

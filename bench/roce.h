@@ -21,7 +21,8 @@ struct ct_roce_settings {
 	char *prometheus;
 	char *pattern, *baseline, *note; /* congest */
 	uint64_t size, span;
-	int64_t window_messages, rounds;
+	int64_t window_messages, rounds, background_tc;
+	uint64_t background_size;
 	bool load_fabric;
 };
 
@@ -36,6 +37,16 @@ json_t *ct_roce_json(const struct ct_roce_advice *advice);
 /* A host's ends and findings as JSON, schema colltune-roce-facts/1 (docs/roce.md): all that other ranks
  * get to know of it. A new reference, NULL without memory. */
 json_t *ct_roce_facts_json(const struct ct_ends *ends, const struct ct_findings *findings);
+
+/* ---- roce_classes.c -------------------------------------------------------------------------- */
+
+/* The traffic class of the flows of --traffic, and those that queue pairs of UCX and NCCL would have by this
+ * process's environment: an array of {who, from, class}; no class: what the variable says is none. A new
+ * reference, NULL without memory. */
+json_t *ct_roce_classes_json(const struct ct_job_settings *job);
+
+/* The same for each port of HOST (facts with "classes", foreign), with DSCP and priority. */
+void ct_roce_classes_show(const json_t *host, struct ct_buf *out);
 
 /* The table of FACTS (such an object, foreign) for the terminal. */
 void ct_roce_facts_show(const json_t *facts, struct ct_buf *out);

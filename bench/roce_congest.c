@@ -18,6 +18,8 @@ struct sums {
 	double goodput[ROUNDS_KEPT], jain[ROUNDS_KEPT], low[ROUNDS_KEPT], high[ROUNDS_KEPT];
 	double p50[ROUNDS_KEPT], p99[ROUNDS_KEPT]; /* the victim's round trip; NAN without one */
 	double mean[ROUNDS_KEPT];
+	double background[ROUNDS_KEPT];
+	double *rate; /* of each round, flow and half of the span: see ct_congest_spread() */
 	size_t n;
 	struct ct_port_counts ports;
 	uint64_t pause[2]; /* received, sent */
@@ -31,6 +33,8 @@ struct congest {
 	struct sums *with;  /* of each pattern */
 	struct sums *alone; /* the victim alone */
 	size_t n;
+	struct ct_congest_pattern beside; /* of the background; no flows: there is none */
+	struct ct_net *other;             /* its transport in this round */
 	struct ct_ports *ports; /* on a host's lowest rank */
 	struct ct_port_sample *before;
 	struct ct_netstats *stats;
@@ -162,33 +166,91 @@ static ct_status note_victim(struct congest *c, const char *algo, uint32_t round
 	return status;
 }
 
-/* Rank 0: what the flows had. */
-static ct_status note_flows(struct congest *c, const struct ct_congest_pattern *p, uint32_t round,
-	const int64_t *came, struct sums *sums, const struct ct_port_counts *ports)
+/* Rank 0: a record of LOAD's flows under the name ALGO, and their goodput. */
+static ct_status record_load(struct congest *c, const char *algo, uint32_t round,
+	const struct ct_congest_load *load, const struct ct_port_counts *ports, double *goodput)
 {
-	double *rate = ct_alloc(p->n, sizeof(*rate)), sum = 0;
-	uint64_t *per_message = ct_alloc(p->n, sizeof(*per_message));
-	size_t k = sums->n;
-	ct_status status = rate != NULL && per_message != NULL ? CT_OK : CT_NOMEM;
+	size_t n = load->pattern->n;
+	uint64_t *per_message = ct_alloc(n, sizeof(*per_message));
+	ct_status status;
 
+	if (per_message == NULL)
+		return CT_NOMEM;
+	*goodput = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t messages = load->came[i] / load->bytes;
+
+		per_message[i] = c->s->span / (messages > 0 ? messages : 1);
+		*goodput += (double)load->came[i] * 1e9 / (double)c->s->span;
+	}
+	status = record(c, algo, CT_P2P_ONEWAY, round, load->bytes, per_message, n, ports);
+	ct_free(per_message);
+	return status;
+}
+
+/* Rank 0: what the flows had. */
+static ct_status note_flows(struct congest *c, uint32_t round, const struct ct_congest_run *run,
+	struct sums *sums, const struct ct_port_counts *ports)
+{
+	const struct ct_congest_load *load = &run->load;
+	const struct ct_congest_pattern *p = load->pattern;
+	double *rate = ct_alloc(p->n, sizeof(*rate));
+	size_t k = sums->n;
+	char algo[40];
+	ct_status status;
+
+	if (rate == NULL)
+		return CT_NOMEM;
 	sums->low[k] = INFINITY;
 	sums->high[k] = 0;
-	for (size_t i = 0; status == CT_OK && i < p->n; i++) {
-		uint64_t messages = (uint64_t)came[i] / c->s->size;
+	for (size_t i = 0; i < p->n; i++) {
+		double *half = sums->rate + (k * p->n + i) * 2;
 
-		rate[i] = (double)came[i] * 1e9 / (double)c->s->span;
-		per_message[i] = c->s->span / (messages > 0 ? messages : 1);
-		sum += rate[i];
+		rate[i] = (double)load->came[i] * 1e9 / (double)c->s->span;
+		half[0] = (double)load->first[i];
+		half[1] = (double)(load->came[i] - load->first[i]);
 		sums->low[k] = fmin(sums->low[k], rate[i]);
 		sums->high[k] = fmax(sums->high[k], rate[i]);
 	}
-	if (status == CT_OK) {
-		sums->goodput[k] = sum;
-		sums->jain[k] = ct_jain(rate, p->n);
-		status = record(c, p->name, CT_P2P_ONEWAY, round, c->s->size, per_message, p->n, ports);
-	}
+	sums->jain[k] = ct_jain(rate, p->n);
 	ct_free(rate);
-	ct_free(per_message);
+	status = record_load(c, p->name, round, load, ports, &sums->goodput[k]);
+	snprintf(algo, sizeof(algo), "%.20s-background", p->name);
+	if (status == CT_OK && run->background != NULL)
+		status = record_load(c, algo, round, run->background, ports, &sums->background[k]);
+	return status;
+}
+
+/* Collective: what came to all ranks. */
+static ct_status sum_load(struct congest *c, const struct ct_congest_load *load)
+{
+	ct_status status = ct_session_sum(c->rank->session, (int64_t *)load->came, load->pattern->n);
+
+	if (status == CT_OK && load->first != NULL)
+		status = ct_session_sum(c->rank->session, (int64_t *)load->first, load->pattern->n);
+	return status;
+}
+
+static bool loads_made(const struct ct_congest_run *run, const struct ct_congest_load *background)
+{
+	return run->load.came != NULL && run->load.first != NULL && run->ping_ns != NULL &&
+		(background->pattern->n == 0 || background->came != NULL);
+}
+
+/* Collective: the flows, what was counted meanwhile, and what came to all ranks. */
+static ct_status run_flows(struct congest *c, struct ct_congest_run *run, struct sums *sums,
+	struct ct_port_counts *ports)
+{
+	ct_status status;
+
+	counters_before(c);
+	status = ct_congest_run(run);
+	if (status == CT_OK)
+		status = counters_after(c, sums, ports);
+	if (status == CT_OK)
+		status = sum_load(c, &run->load);
+	if (status == CT_OK && run->background != NULL)
+		status = sum_load(c, run->background);
 	return status;
 }
 
@@ -196,52 +258,67 @@ static ct_status run_pattern(struct congest *c, struct ct_net *net, size_t i, bo
 {
 	const struct ct_congest_pattern *p = &c->patterns[i];
 	struct sums *sums = silent ? &c->alone[i] : &c->with[i];
-	struct ct_congest_run run = { .net = net, .pattern = p, .silent = silent, .bytes = c->s->size,
+	struct ct_congest_load background = { .net = c->other, .pattern = &c->beside,
+		.bytes = c->s->background_size };
+	struct ct_congest_run run = { .load = { .net = net, .pattern = p, .bytes = c->s->size },
+		.silent = silent, .background = c->other != NULL && !silent ? &background : NULL,
 		.window = (uint64_t)c->s->window_messages, .span_ns = c->s->span };
 	struct ct_port_counts ports;
 	char algo[40];
 	size_t npings = 0;
 	ct_status status;
 
-	run.came = ct_alloc(p->n, sizeof(*run.came));
+	run.load.came = ct_alloc(p->n, sizeof(*run.load.came));
+	run.load.first = ct_alloc(p->n, sizeof(*run.load.first));
+	background.came = ct_alloc(c->beside.n + 1, sizeof(*background.came));
 	run.ping_ns = ct_alloc(CT_CONGEST_PINGS, sizeof(*run.ping_ns));
-	status = ct_session_agree(c->rank->session, run.came != NULL && run.ping_ns != NULL ? CT_OK :
-		CT_NOMEM);
+	status = ct_session_agree(c->rank->session, loads_made(&run, &background) ? CT_OK : CT_NOMEM);
 	ct_session_phase(c->rank->session, "%s%s, round %u", p->name, silent ? ", victim alone" : "", round);
-	if (status == CT_OK) {
-		counters_before(c);
-		status = ct_congest_run(&run);
-	}
 	if (status == CT_OK)
-		status = counters_after(c, sums, &ports);
-	if (status == CT_OK)
-		status = ct_session_sum(c->rank->session, (int64_t *)run.came, p->n);
+		status = run_flows(c, &run, sums, &ports);
 	if (status == CT_OK)
 		status = fetch_pings(c, &run, &npings);
 	if (status == CT_OK && c->rank->world.rank == 0) {
 		snprintf(algo, sizeof(algo), "%.20s-victim%s", p->name, silent ? "-alone" : "");
 		status = note_victim(c, algo, round, &run, npings, sums, &ports);
 		if (status == CT_OK && !silent)
-			status = note_flows(c, p, round, (const int64_t *)run.came, sums, &ports);
+			status = note_flows(c, round, &run, sums, &ports);
 		sums->n++;
 	}
-	ct_free(run.came);
+	ct_free(run.load.came);
+	ct_free(run.load.first);
+	ct_free(background.came);
 	ct_free(run.ping_ns);
 	return ct_session_agree(c->rank->session, status);
 }
 
-static ct_status run_round(struct congest *c, uint32_t round)
+/* Collective: the transport of this round, or, BACKGROUND, that of the flows beside it. */
+static ct_status open_net(struct congest *c, uint32_t round, bool background, struct ct_net *net)
 {
 	const struct ct_job_settings *job = &c->s->job;
-	struct ct_net net;
-	ct_status status;
+	struct ct_net_settings rows = job->net_rows;
 
-	ct_session_phase(c->rank->session, "connecting, round %u", round);
-	status = ct_net_open(job->net, &c->rank->world, &job->net_rows, NULL, ct_deadline_in(job->timeout),
-		&net);
+	if (rows.verbs.flow_seed != 0)
+		rows.verbs.flow_seed += (int64_t)round;
+	if (background)
+		rows.verbs.tc = c->s->background_tc;
+	ct_session_phase(c->rank->session, "connecting%s, round %u", background ? " the background" : "", round);
+	return ct_net_open(job->net, &c->rank->world, &rows, NULL, ct_deadline_in(job->timeout), net);
+}
+
+static ct_status run_round(struct congest *c, uint32_t round)
+{
+	struct ct_net net, other;
+	ct_status status = open_net(c, round, false, &net);
+
 	if (status != CT_OK)
 		return status;
 	snprintf(c->path, sizeof(c->path), "%s", net.caps.path);
+	c->other = NULL;
+	if (c->beside.n > 0) {
+		status = open_net(c, round, true, &other);
+		c->other = &other;
+	}
 	for (size_t i = 0; i < c->n && status == CT_OK; i++) {
 		if (c->patterns[i].victim)
 			status = run_pattern(c, &net, i, true, round);
@@ -251,6 +328,8 @@ static ct_status run_round(struct congest *c, uint32_t round)
 	/* A transport in trouble may still write into what a message named. */
 	if (status == CT_OK)
 		status = ct_session_barrier(c->rank->session);
+	if (status == CT_OK && c->other != NULL)
+		ct_net_close(&other);
 	if (status == CT_OK)
 		ct_net_close(&net);
 	return status;
@@ -289,6 +368,37 @@ static void show_victim(const struct sums *alone, const struct sums *with, struc
 		b50 / 1e3, b50 / a50, a99 / 1e3, b99 / 1e3, b99 / a99, impact);
 }
 
+static void show_background(const struct congest *c, const struct sums *s, struct ct_buf *out)
+{
+	char size[32], total[32];
+
+	ct_buf_add(out, "  beside a background of %zu flows, messages of %s in traffic class %lld (DSCP %lld): "
+		"goodput %s\n", c->beside.n, ct_size_text(c->s->background_size, size),
+		(long long)c->s->background_tc, (long long)c->s->background_tc / 4,
+		ct_rate_text(median(s->background, s->n), total));
+}
+
+/* Whether flows of a permutation met on a cable: they have new connections in each round. */
+static void show_spread(const struct sums *s, size_t flows, struct ct_buf *out)
+{
+	struct ct_congest_spread spread;
+	struct ct_buf line = ct_buf_make(1024);
+
+	ct_congest_spread(s->rate, s->n, flows, &spread);
+	if (!spread.judged) {
+		ct_buf_add(out, "  flows over rounds: not judged, needed are %d rounds and %d flows\n",
+			CT_SPREAD_ROUNDS, CT_SPREAD_FLOWS);
+		return;
+	}
+	ct_buf_add(&line, "of %zu (flow, round) pairs %zu had less than 2/3 of the flow's good rounds throughout, "
+		"worst %.2f, best %.2f (p = %.2g): %s", spread.cells, spread.slow, spread.worst, spread.best,
+		spread.p, spread.p < 0.01 ? "as when a hash puts several flows on one cable; more queue pairs "
+		"(--qps) or other source ports spread them (colltune roce check --explain flow-collision)" :
+		"no sign that flows met on a cable");
+	ct_buf_wrapped(out, "  flows over rounds with new connections: ", line.text != NULL ? line.text : "");
+	ct_buf_free(&line);
+}
+
 static void show_pattern(const struct congest *c, size_t i, struct ct_buf *out)
 {
 	const struct ct_congest_pattern *p = &c->patterns[i];
@@ -302,6 +412,10 @@ static void show_pattern(const struct congest *c, size_t i, struct ct_buf *out)
 		median(s->jain, s->n));
 	if (p->victim)
 		show_victim(&c->alone[i], s, out);
+	if (c->beside.n > 0)
+		show_background(c, s, out);
+	if (strcmp(p->name, ct_congest_name(CT_CONGEST_PERMUTATION)) == 0)
+		show_spread(s, p->n, out);
 	if (s->ports.known)
 		ct_counts_text(&s->ports.sum, &counts);
 	if (counts.used > 0)
@@ -406,17 +520,35 @@ static ct_status check(struct congest *c)
 	if (status == CT_OK)
 		status = ct_congest_allowed(&c->rank->world, c->s->load_fabric, c->s->span,
 			(uint32_t)c->s->rounds);
-	if (status == CT_OK && c->s->size % 16 != 0)
-		status = ct_fail(CT_INVALID, "--size: not a multiple of 16 bytes");
+	if (status == CT_OK && (c->s->size % 16 != 0 || c->s->background_size % 16 != 0))
+		status = ct_fail(CT_INVALID, "%s: not a multiple of 16 bytes", c->s->size % 16 != 0 ? "--size" :
+			"--background-size");
+	if (status == CT_OK && c->s->background_tc >= 0 && !ct_net_is(c->s->job.net, "verbs"))
+		status = ct_fail(CT_INVALID, "--background-tc needs --net verbs: \"%s\" has no traffic class",
+			c->s->job.net);
 	if (status == CT_OK && c->s->job.out == NULL && (c->s->baseline != NULL || c->s->note != NULL))
 		status = ct_fail(CT_INVALID, "--baseline and --note need --out, where this run is kept");
 	return status;
+}
+
+/* Rank 0 keeps the rates of all rounds. */
+static ct_status keep_rates(struct congest *c)
+{
+	for (size_t i = 0; i < c->n && c->rank->world.rank == 0; i++) {
+		c->with[i].rate = ct_alloc((size_t)c->s->rounds * c->patterns[i].n, 2 * sizeof(double));
+		if (c->with[i].rate == NULL)
+			return CT_NOMEM;
+	}
+	return CT_OK;
 }
 
 static ct_status prepare(struct congest *c)
 {
 	size_t n = 0;
 	ct_status status = check(c);
+
+	if (status == CT_OK && c->s->background_tc >= 0)
+		status = ct_congest_make(CT_CONGEST_PERMUTATION, c->rank->world.nranks, 0, &c->beside);
 
 	c->with = ct_alloc(CT_CONGEST_KINDS, sizeof(*c->with));
 	c->alone = ct_alloc(CT_CONGEST_KINDS, sizeof(*c->alone));
@@ -426,7 +558,7 @@ static ct_status prepare(struct congest *c)
 	c->stats = ct_alloc(n + 1, sizeof(*c->stats));
 	if (status == CT_OK && (c->with == NULL || c->alone == NULL || c->before == NULL || c->stats == NULL))
 		status = CT_NOMEM;
-	return status;
+	return status == CT_OK ? keep_rates(c) : status;
 }
 
 static ct_status open_store(struct congest *c)
@@ -460,8 +592,11 @@ ct_status ct_roce_congest(struct ct_rank *rank, void *arg, int *code)
 		show(&c);
 		status = compare(&c, code);
 	}
-	for (size_t i = 0; i < c.n; i++)
+	for (size_t i = 0; i < c.n; i++) {
 		ct_free(c.patterns[i].flows);
+		ct_free(c.with != NULL ? c.with[i].rate : NULL);
+	}
+	ct_free(c.beside.flows);
 	ct_ports_close(c.ports);
 	ct_free(c.before);
 	ct_free(c.stats);

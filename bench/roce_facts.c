@@ -31,6 +31,27 @@ static json_t *bytes_array(const uint8_t *values, size_t n)
 	return a;
 }
 
+/* What the other end said. */
+static void put_peer(json_t *o, const struct ct_dcb *d)
+{
+	json_t *apps = json_array();
+
+	if (d->peer_pfc_known)
+		json_object_set_new(o, "peer_pfc", json_integer(d->peer_pfc_mask));
+	if (d->peer_ets_known) {
+		json_object_set_new(o, "peer_tc_of_priority", bytes_array(d->peer_prio_tc, CT_PRIORITIES));
+		json_object_set_new(o, "peer_tsa", bytes_array(d->peer_tsa, CT_PRIORITIES));
+		json_object_set_new(o, "peer_bandwidth", bytes_array(d->peer_bandwidth, CT_PRIORITIES));
+	}
+	for (size_t i = 0; i < d->npeer_apps; i++)
+		json_array_append_new(apps, json_pack("{s:i, s:i, s:i}", "selector",
+			(int)d->peer_apps[i].selector, "protocol", (int)d->peer_apps[i].protocol, "priority",
+			(int)d->peer_apps[i].priority));
+	if (d->npeer_apps > 0)
+		json_object_set(o, "peer_apps", apps);
+	json_decref(apps);
+}
+
 static json_t *dcb_json(const struct ct_dcb *d)
 {
 	json_t *o = json_object();
@@ -41,8 +62,7 @@ static json_t *dcb_json(const struct ct_dcb *d)
 		json_object_set_new(o, "pfc", json_integer(d->pfc_mask));
 	if (d->pfc_known)
 		json_object_set_new(o, "pfc_delay", json_integer(d->delay));
-	if (d->peer_pfc_known)
-		json_object_set_new(o, "peer_pfc", json_integer(d->peer_pfc_mask));
+	put_peer(o, d);
 	if (d->dcbx_known)
 		json_object_set_new(o, "dcbx", json_integer(d->dcbx));
 	if (d->ets_known) {
@@ -139,6 +159,9 @@ static json_t *end_json(const struct ct_end *e)
 	json_object_set_new(o, "congestion_control", cc);
 	if (e->dcb_known)
 		json_object_set_new(o, "dcb", dcb_json(&e->dcb));
+	if (e->queue_known)
+		json_object_set_new(o, "queue", json_pack("{s:s, s:I, s:I}", "kinds", e->queue.kinds, "marked",
+			(json_int_t)e->queue.marked, "dropped", (json_int_t)e->queue.dropped));
 	if (e->seconds > 0)
 		json_object_set_new(o, "seconds", json_real(e->seconds));
 	return o;
@@ -201,6 +224,32 @@ static void show_number(const json_t *o, const char *key, const char *name, cons
 		ct_buf_add(out, "    %-28s not exposed\n", name);
 }
 
+/* The other end's words about classes and applications, where it said any. */
+static void show_peer(const json_t *dcb, struct ct_buf *out)
+{
+	const json_t *classes = json_object_get(dcb, "peer_tc_of_priority"), *v;
+	const json_t *bandwidth = json_object_get(dcb, "peer_bandwidth"), *apps = json_object_get(dcb, "peer_apps");
+	size_t i;
+
+	if (json_is_array(classes))
+		ct_buf_add(out, "    %-28s", "other end: class, share");
+	json_array_foreach(classes, i, v)
+		ct_buf_add(out, "%s %zu:%lld %lld%%", i > 0 ? "," : "", i, (long long)json_integer_value(v),
+			(long long)json_integer_value(json_array_get(bandwidth,
+				(size_t)json_integer_value(v) % CT_PRIORITIES)));
+	if (json_is_array(classes))
+		ct_buf_add(out, "\n");
+	if (json_is_array(apps))
+		ct_buf_add(out, "    %-28s", "other end: applications");
+	json_array_foreach(apps, i, v)
+		ct_buf_add(out, "%s selector %lld %lld to %lld", i > 0 ? "," : "",
+			(long long)json_integer_value(json_object_get(v, "selector")),
+			(long long)json_integer_value(json_object_get(v, "protocol")),
+			(long long)json_integer_value(json_object_get(v, "priority")));
+	if (json_is_array(apps))
+		ct_buf_add(out, "\n");
+}
+
 static void show_dcb(const json_t *dcb, struct ct_buf *out)
 {
 	const json_t *map = json_object_get(dcb, "priority_of_dscp");
@@ -218,6 +267,7 @@ static void show_dcb(const json_t *dcb, struct ct_buf *out)
 	ct_buf_add(out, "\n    %-28s %s; DSCP 26 to priority %lld, 48 to %lld\n", "trust",
 		text_of(dcb, "trust", text), (long long)json_integer_value(json_array_get(map, 26)),
 		(long long)json_integer_value(json_array_get(map, 48)));
+	show_peer(dcb, out);
 }
 
 static void show_gids(const json_t *gids, struct ct_buf *out)

@@ -35,9 +35,10 @@ static ct_status read_facts(const struct ct_roce_settings *s, const char *sysroo
 {
 	struct ct_ends_window window = { .ns = s->window, .arg = traffic,
 		.meanwhile = traffic != NULL ? run_traffic : NULL };
+	static const struct ct_ends_readers readers = { .dcb = ct_dcb_read, .queue = ct_queue_read };
 	struct ct_findings findings = { .n = 0 };
 	struct ct_ends *ends = NULL;
-	ct_status status = ct_ends_read(sysroot, ct_dcb_read, s->window > 0 || traffic != NULL ? &window :
+	ct_status status = ct_ends_read(sysroot, &readers, s->window > 0 || traffic != NULL ? &window :
 		NULL, &ends);
 
 	if (status == CT_OK && traffic != NULL && traffic->rank->world.rank == 0) /* told once */
@@ -49,7 +50,7 @@ static ct_status read_facts(const struct ct_roce_settings *s, const char *sysroo
 		if (*facts == NULL)
 			status = ct_fail(CT_NOMEM, "no memory for the facts of a host");
 		else if (traffic != NULL)
-			json_object_set_new(*facts, "traffic", json_true());
+			json_object_set_new(*facts, "classes", ct_roce_classes_json(traffic->rank->settings));
 	}
 	ct_findings_free(&findings);
 	ct_ends_free(ends);

@@ -8,24 +8,24 @@
 static ct_status run(struct ct_traffic *t, struct ct_net *net, const char *what,
 	const struct ct_congest_pattern *p, double *Bps)
 {
-	struct ct_congest_run r = { .net = net, .pattern = p, .bytes = t->bytes, .window = 8,
+	struct ct_congest_run r = { .load = { .net = net, .pattern = p, .bytes = t->bytes }, .window = 8,
 		.span_ns = t->span_ns };
 	int64_t sum = 0;
 	ct_status status;
 
-	r.came = ct_alloc(p->n, sizeof(*r.came));
+	r.load.came = ct_alloc(p->n, sizeof(*r.load.came));
 	r.ping_ns = ct_alloc(CT_CONGEST_PINGS, sizeof(*r.ping_ns));
-	status = ct_session_agree(t->rank->session, r.came != NULL && r.ping_ns != NULL ? CT_OK : CT_NOMEM);
+	status = ct_session_agree(t->rank->session, r.load.came != NULL && r.ping_ns != NULL ? CT_OK : CT_NOMEM);
 	ct_session_phase(t->rank->session, "traffic %s", what);
 	if (status == CT_OK)
 		status = ct_congest_run(&r);
 	for (size_t i = 0; status == CT_OK && i < p->n; i++)
-		sum += (int64_t)r.came[i];
+		sum += (int64_t)r.load.came[i];
 	if (status == CT_OK)
 		status = ct_session_sum(t->rank->session, &sum, 1);
 	if (status == CT_OK)
 		*Bps = (double)sum * 1e9 / (double)t->span_ns;
-	ct_free(r.came);
+	ct_free(r.load.came);
 	ct_free(r.ping_ns);
 	return status;
 }

@@ -20,7 +20,7 @@ enum { SAID_MOST = 65536, HEADERS = 78 };
 struct reading {
 	struct ct_sys sys;
 	const char *sysroot;
-	ct_dcb_reader *dcb;
+	const struct ct_ends_readers *readers;
 	struct ct_ends *ends;
 };
 
@@ -58,6 +58,24 @@ unsigned int ct_dcb_priority(const struct ct_dcb *dcb, unsigned int dscp)
 	if (found >= 0)
 		return (unsigned int)found;
 	return trusted ? dscp / 8 : 0;
+}
+
+int ct_dcb_peer_priority(const struct ct_dcb *dcb, unsigned int dscp)
+{
+	int by_dscp = -1, by_port = -1;
+
+	for (size_t i = 0; i < dcb->npeer_apps; i++) {
+		const struct ct_dcb_app *app = &dcb->peer_apps[i];
+
+		if (app->priority >= CT_PRIORITIES)
+			continue;
+		if (app->selector == CT_APP_DSCP && app->protocol == dscp)
+			by_dscp = app->priority;
+		else if ((app->selector == CT_APP_DGRAM || app->selector == CT_APP_PORT) &&
+			app->protocol == CT_ROCE_UDP_PORT)
+			by_port = app->priority;
+	}
+	return by_dscp >= 0 ? by_dscp : by_port;
 }
 
 /* ---- one end ---------------------------------------------------------------------------------- */
@@ -234,8 +252,8 @@ static void read_dcb(struct reading *r, struct ct_end *e)
 		text = said(r, "dcb-", e->netdev);
 	if (captured && text == NULL)
 		snprintf(why, sizeof(why), "the captured tree has no said/dcb-%s", e->netdev);
-	else if (r->dcb != NULL)
-		e->dcb_known = r->dcb(e->netdev, text, &e->dcb, why);
+	else if (r->readers->dcb != NULL)
+		e->dcb_known = r->readers->dcb(e->netdev, text, &e->dcb, why);
 	if (!e->dcb_known)
 		miss(r, "%.31s: PFC, ETS and DSCP map (DCB): %.100s", e->netdev, why);
 	ct_free(text);
@@ -317,6 +335,13 @@ static void read_end(struct reading *r, const struct ct_port *port, struct ct_en
 
 /* ---- counters --------------------------------------------------------------------------------- */
 
+static bool read_queue(const struct reading *r, const char *netdev, struct ct_queue_counts *counts)
+{
+	*counts = (struct ct_queue_counts){ .marked = 0 };
+	return !r->ends->captured && r->readers->queue != NULL && netdev[0] != '\0' &&
+		r->readers->queue(netdev, counts);
+}
+
 static void count(struct reading *r, struct ct_ports *ports, const size_t *which, double seconds)
 {
 	static const struct ct_port_sample none;
@@ -331,8 +356,23 @@ static void count(struct reading *r, struct ct_ports *ports, const size_t *which
 		zero.exposed = now.exposed;
 		ct_port_delta(&list[which[i]], &zero, &now, &e->counts);
 		ct_netstats_read(r->sysroot, e->netdev, &e->stats);
+		e->queue_known = read_queue(r, e->netdev, &e->queue);
 		e->seconds = seconds;
 	}
+}
+
+/* The queues' part of a window that began with BEFORE (KNOWN: they were told). */
+static void queue_window(struct reading *r, struct ct_end *e, bool known,
+	const struct ct_queue_counts *before)
+{
+	struct ct_queue_counts now;
+
+	e->queue_known = read_queue(r, e->netdev, &now);
+	e->queue = now;
+	if (!known || now.marked < before->marked || now.dropped < before->dropped)
+		return; /* made since, so it began at 0 */
+	e->queue.marked -= before->marked;
+	e->queue.dropped -= before->dropped;
 }
 
 static ct_status wait_window(const struct ct_ends_window *window)
@@ -354,18 +394,20 @@ static ct_status count_window(struct reading *r, struct ct_ports *ports, const s
 	const struct ct_port *list = ct_ports_list(ports, &n);
 	struct ct_port_sample *before = ct_alloc(r->ends->n + 1, sizeof(*before)), after;
 	struct ct_netstats *stats = ct_alloc(r->ends->n + 1, sizeof(*stats)), now;
-	ct_status status;
+	struct ct_queue_counts *queues = ct_alloc(r->ends->n + 1, sizeof(*queues));
+	ct_status status = CT_OK;
 
-	if (before == NULL || stats == NULL) {
-		ct_free(before);
-		ct_free(stats);
-		return CT_NOMEM;
-	}
-	for (size_t i = 0; i < r->ends->n; i++) {
+	if (before == NULL || stats == NULL || queues == NULL)
+		status = CT_NOMEM;
+	for (size_t i = 0; i < r->ends->n && status == CT_OK; i++) {
+		struct ct_end *e = &r->ends->list[i];
+
+		e->queue_known = read_queue(r, e->netdev, &queues[i]);
 		ct_ports_read(ports, which[i], &before[i]);
 		ct_netstats_read(r->sysroot, r->ends->list[i].netdev, &stats[i]);
 	}
-	status = wait_window(window);
+	if (status == CT_OK)
+		status = wait_window(window);
 	for (size_t i = 0; i < r->ends->n && status == CT_OK; i++) {
 		struct ct_end *e = &r->ends->list[i];
 
@@ -373,11 +415,13 @@ static ct_status count_window(struct reading *r, struct ct_ports *ports, const s
 		ct_port_delta(&list[which[i]], &before[i], &after, &e->counts);
 		ct_netstats_read(r->sysroot, e->netdev, &now);
 		ct_netstats_delta(&stats[i], &now, &e->stats);
+		queue_window(r, e, e->queue_known, &queues[i]);
 		e->windowed = true;
 		e->seconds = (double)(after.at_ns - before[i].at_ns) / 1e9;
 	}
 	ct_free(before);
 	ct_free(stats);
+	ct_free(queues);
 	return status;
 }
 
@@ -495,10 +539,10 @@ static ct_status read_ends(struct reading *r, struct ct_ports *ports,
 	return status;
 }
 
-ct_status ct_ends_read(const char *sysroot, ct_dcb_reader *dcb, const struct ct_ends_window *window,
-	struct ct_ends **ends)
+ct_status ct_ends_read(const char *sysroot, const struct ct_ends_readers *readers,
+	const struct ct_ends_window *window, struct ct_ends **ends)
 {
-	struct reading r = { .sysroot = sysroot, .dcb = dcb };
+	struct reading r = { .sysroot = sysroot, .readers = readers };
 	struct ct_ports *ports = NULL;
 	ct_status status;
 

@@ -15,7 +15,7 @@ enum { CT_PRIORITIES = 8, CT_DCB_APPS = 128, CT_END_GIDS = 32, CT_END_CC = 48, C
 /* ---- DCB: priorities, PFC, buffers ----------------------------------------------------------- */
 
 /* Selectors and flags as linux/dcbnl.h has them. */
-enum { CT_APP_DSCP = 5, CT_DCBX_MANAGED = 2, CT_DCBX_STATIC = 16 };
+enum { CT_APP_DGRAM = 3, CT_APP_PORT = 4, CT_APP_DSCP = 5, CT_ROCE_UDP_PORT = 4791, CT_DCBX_MANAGED = 2, CT_DCBX_STATIC = 16 };
 
 struct ct_dcb_app {
 	uint8_t selector, priority;
@@ -23,7 +23,7 @@ struct ct_dcb_app {
 };
 
 struct ct_dcb {
-	bool pfc_known, ets_known, buffer_known, dcbx_known, peer_pfc_known;
+	bool pfc_known, ets_known, buffer_known, dcbx_known, peer_pfc_known, peer_ets_known;
 	uint8_t pfc_mask, peer_pfc_mask;      /* bit i = priority i is lossless */
 	uint8_t dcbx;                         /* CT_DCBX_… */
 	bool willing;                         /* takes ETS from the peer */
@@ -34,15 +34,35 @@ struct ct_dcb {
 	uint32_t buffer[CT_PRIORITIES], buffers; /* bytes */
 	struct ct_dcb_app apps[CT_DCB_APPS];
 	size_t napps;
+	/* what the other end of the cable said by LLDP */
+	uint8_t peer_prio_tc[CT_PRIORITIES], peer_tsa[CT_PRIORITIES], peer_bandwidth[CT_PRIORITIES];
+	struct ct_dcb_app peer_apps[CT_DCB_APPS];
+	size_t npeer_apps;
 };
 
 /* The priority that DSCP (0 to 63) gets: as the APP table maps it, else DSCP / 8 where the table has
  * any DSCP (the driver then trusts it), else 0, since untagged packets have no other. Pure. */
 unsigned int ct_dcb_priority(const struct ct_dcb *dcb, unsigned int dscp);
 
+/* The priority on which the other end wants RoCE, by its APP table: of DSCP where that has a row, else of UDP
+ * port 4791; -1 where it has neither. Pure. */
+int ct_dcb_peer_priority(const struct ct_dcb *dcb, unsigned int dscp);
+
 /* Asks for the DCB of interface NETDEV: of this machine, or, with RECORDED, out of the text of a
  * recorded answer ("said/dcb-NETDEV" of a captured tree, hexadecimal). False: WHY has room for 128. */
 typedef bool ct_dcb_reader(const char *netdev, const char *recorded, struct ct_dcb *dcb, char *why);
+
+/* ---- queues of the kernel --------------------------------------------------------------------- */
+
+/* What the kernel's queues of an interface that can mark counted since they were made. Soft RoCE goes
+ * through them, RDMA of an adapter does not. */
+struct ct_queue_counts {
+	char kinds[48]; /* "red", "fq_codel, red" */
+	uint64_t marked, dropped; /* packets */
+};
+
+/* Asks this machine's kernel about interface NETDEV. False: it has no such queue, or nobody tells. */
+typedef bool ct_queue_reader(const char *netdev, struct ct_queue_counts *counts);
 
 /* ---- the interface's own statistics ---------------------------------------------------------- */
 
@@ -121,6 +141,8 @@ struct ct_end {
 	size_t ngids;
 	char bond[32], bond_mode[32], bond_hash[32];
 	char iommu[16];
+	bool queue_known;
+	struct ct_queue_counts queue;     /* as counts */
 	struct ct_counts counts;          /* since the counters began, or in the window */
 	struct ct_netstats stats;
 	bool windowed;                    /* counted in a window, not since the counters began */
@@ -180,12 +202,18 @@ struct ct_ends_window {
 	void *arg;
 };
 
-/* Reads the ends below SYSROOT (NULL: this machine); InfiniBand's ports are left out. DCB may be NULL.
+/* What the core does not link itself; each may be NULL. */
+struct ct_ends_readers {
+	ct_dcb_reader *dcb;
+	ct_queue_reader *queue; /* not asked about captured trees */
+};
+
+/* Reads the ends below SYSROOT (NULL: this machine); InfiniBand's ports are left out.
  * With a WINDOW (NULL: none) only what was counted in it is told (this machine only). *ENDS is freed
  * with ct_ends_free(). CT_IO, CT_UNSUPPORTED, CT_NOMEM, or what MEANWHILE said; takes some milliseconds
  * for each port and the window. */
-ct_status ct_ends_read(const char *sysroot, ct_dcb_reader *dcb, const struct ct_ends_window *window,
-	struct ct_ends **ends);
+ct_status ct_ends_read(const char *sysroot, const struct ct_ends_readers *readers,
+	const struct ct_ends_window *window, struct ct_ends **ends);
 void ct_ends_free(struct ct_ends *ends);
 
 /* The interface's statistics now: this machine's, or SYSROOT's as recorded. False: there are none. */

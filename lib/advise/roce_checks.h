@@ -7,7 +7,7 @@
 
 /* roce_settings.c: what is set at an end. */
 ct_roce_check ct_roce_data_priority, ct_roce_dscp_map, ct_roce_tos_differ, ct_roce_pfc_peer,
-	ct_roce_dcbx_willing, ct_roce_storm_guard, ct_roce_both_pauses, ct_roce_gid, ct_roce_mtu,
+	ct_roce_peer_app, ct_roce_dcbx_willing, ct_roce_storm_guard, ct_roce_both_pauses, ct_roce_gid, ct_roce_mtu,
 	ct_roce_dcqcn_off, ct_roce_cnp_class, ct_roce_iommu, ct_roce_bond_hash;
 
 /* roce_signs.c: what it counted. */

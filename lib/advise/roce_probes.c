@@ -108,9 +108,30 @@ ct_status ct_roce_ecn_early(const struct ct_advice_rule *rule, const struct ct_e
 		"were marked and nothing was paused", 100 * goodput, 100 * marked / packets);
 }
 
+/* What this host's own queues marked: there the congestion is. */
+static ct_status own_marks(const struct ct_advice_rule *rule, const struct ct_ends *all,
+	struct ct_findings *out)
+{
+	ct_status status = CT_OK;
+
+	for (size_t i = 0; i < all->n && status == CT_OK; i++) {
+		const struct ct_end *e = &all->list[i];
+
+		if (e->active && e->queue_known && e->queue.marked >= (all->windowed ? 1 : LEAST))
+			status = ct_roce_found(rule, out, e, "the queue of %s here (%s) marked %llu of the packets "
+				"that it sent, by tc's own count, and dropped %llu", e->netdev, e->queue.kinds,
+				(unsigned long long)e->queue.marked, (unsigned long long)e->queue.dropped);
+	}
+	return status;
+}
+
 ct_status ct_roce_ce_marks(const struct ct_advice_rule *rule, const struct ct_ends *e,
 	struct ct_findings *out)
 {
+	ct_status status = own_marks(rule, e, out);
+
+	if (status != CT_OK)
+		return status;
 	if (!e->ce_known || e->ce_packets < (e->windowed ? 1 : LEAST) || e->n == 0)
 		return CT_OK;
 	for (size_t i = 0; i < e->n; i++)

@@ -55,6 +55,9 @@ static const struct ct_roce_rule rows[] = {
 		"NVIDIA/nccl issue 2383; " KERNEL_COUNTERS, NULL }, ct_roce_traffic_priority, NULL, 1,
 		"NCCL_IB_TC=106, NCCL_GIN_IB_TC=106, UCX_IB_TRAFFIC_CLASS=106 in the job's environment",
 		"unset them" },
+	{ { "peer-app", WARNING, "DSCP map here, and where the other end's LLDP wants RoCE",
+		"data then leave on a priority that the switch does not treat as lossless", DCB "; Linux, "
+		"include/uapi/linux/dcbnl.h, DCB_ATTR_IEEE_PEER_APP", NULL }, ct_roce_peer_app, NULL, 13, MAPS, UNMAP },
 	{ { "dcbx-willing", ADVICE, "who runs DCBX, ETS willing",
 		"what is set by hand lasts until the switch's next word, or the next boot",
 		"Linux, include/uapi/linux/dcbnl.h, DCB_CAP_DCBX_LLD_MANAGED", NULL }, ct_roce_dcbx_willing, NULL, 13,
@@ -138,7 +141,7 @@ static const struct ct_roce_rule rows[] = {
 		NULL }, ct_roce_dcqcn_off, NULL, 16,
 		"echo 1 > /sys/class/net/NETDEV/ecn/roce_np/enable/3; the same in roce_rp",
 		"echo 0 > both" },
-	{ { "ce-marks", NOTE, "IP packets with a mark, where the device counts none",
+	{ { "ce-marks", NOTE, "IP packets with a mark, where the device counts none; what own queues marked (tc)",
 		"a switch marks; whether anybody slows down is not to be seen here", "Linux, snmp counters, InCEPkts",
 		NULL }, NULL, ct_roce_ce_marks, 17, "look at the queue that marks (tc -s qdisc, the switch's counters)",
 		"nothing is set" },

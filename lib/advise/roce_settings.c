@@ -81,6 +81,19 @@ ct_status ct_roce_pfc_peer(const struct ct_advice_rule *rule, const struct ct_en
 		"end of the cable (its LLDP)", e->dcb.pfc_mask, e->dcb.peer_pfc_mask);
 }
 
+ct_status ct_roce_peer_app(const struct ct_advice_rule *rule, const struct ct_end *e,
+	struct ct_findings *out)
+{
+	const char *from;
+	unsigned int dscp = ct_roce_dscp(e, &from), here = ct_dcb_priority(&e->dcb, dscp);
+	int there = ct_dcb_peer_priority(&e->dcb, dscp);
+
+	if (!has_pfc(e) || !lossless(e, here) || there < 0 || (unsigned int)there == here)
+		return CT_OK; /* a priority without PFC has a rule of its own */
+	return ct_roce_found(rule, out, e, "DSCP %u goes to priority %u here; the other end of the cable has RoCE "
+		"on priority %d (APP table of its LLDP)", dscp, here, there);
+}
+
 ct_status ct_roce_dcbx_willing(const struct ct_advice_rule *rule, const struct ct_end *e,
 	struct ct_findings *out)
 {

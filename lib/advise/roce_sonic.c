@@ -2,7 +2,8 @@
 /*
  * SONiC's config_db.json: the tables of the contract written, and read back from any such file. Names of
  * tables and fields after sonic-buildimage's qos_config.j2 and the SONiC documents of QoS, buffers and
- * the PFC watchdog. Keys may name several ports and a range of queues: "Ethernet0,Ethernet4|3-4".
+ * the PFC watchdog; types and ranges after its YANG models (sonic-buildimage, src/sonic-yang-models: sonic-port,
+ * sonic-pfcwd, sonic-buffer-profile, sonic-wred-profile). Keys may name several ports and a range of queues: "Ethernet0,Ethernet4|3-4".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,12 +114,41 @@ static json_t *tables(const struct ct_roce_contract *c)
 		"BUFFER_PG", "CABLE_LENGTH", OURS, "PFC_WD", "GLOBAL", poll);
 }
 
+/* What its models take. */
+static ct_status fits(const struct ct_roce_contract *c)
+{
+	static const struct {
+		enum ct_roce_term term;
+		int64_t low, high;
+	} ranges[] = {
+		{ CT_ROCE_MTU, 68, 9216 }, { CT_ROCE_DETECT, 100, 5000 }, { CT_ROCE_RESTORE, 100, 60000 },
+		{ CT_ROCE_POLL, 100, 1000 }, { CT_ROCE_DYNAMIC_TH, -8, 7 }, { CT_ROCE_PMAX, 0, 100 },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		long long is = (long long)c->term[ranges[i].term];
+
+		if (is < ranges[i].low || is > ranges[i].high)
+			return ct_fail(CT_INVALID, "%s %lld: SONiC takes %lld to %lld",
+				ct_roce_term_name(ranges[i].term), is, (long long)ranges[i].low,
+				(long long)ranges[i].high);
+	}
+	if (c->term[CT_ROCE_KMAX] < c->term[CT_ROCE_KMIN])
+		return ct_fail(CT_INVALID, "kmax %lld: SONiC takes no less than kmin, %lld",
+			(long long)c->term[CT_ROCE_KMAX], (long long)c->term[CT_ROCE_KMIN]);
+	return CT_OK;
+}
+
 ct_status ct_roce_sonic_write(const struct ct_roce_contract *contract,
 	const struct ct_roce_ports *ports, double Gbps, struct ct_buf *out)
 {
-	json_t *root = tables(contract);
+	ct_status status = fits(contract);
+	json_t *root;
 	char *text;
 
+	if (status != CT_OK)
+		return status;
+	root = tables(contract);
 	if (root == NULL)
 		return ct_fail(CT_NOMEM, "no memory for a SONiC configuration");
 	for (size_t i = 0; i < ports->n; i++)

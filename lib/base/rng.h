@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "status.h"
+
 struct ct_rng {
 	uint64_t s[4];
 };
@@ -25,6 +27,6 @@ void ct_rng_shuffle(struct ct_rng *rng, uint32_t *order, size_t n);
 
 /* A hash of two words: one stateless random number, for inputs by (seed, index). It is number INDEX
  * (from 0) of SplitMix64 started at SEED. For a third word, hash twice. */
-uint64_t ct_rng_hash(uint64_t seed, uint64_t index);
+CT_MODULE_API uint64_t ct_rng_hash(uint64_t seed, uint64_t index);
 
 #endif

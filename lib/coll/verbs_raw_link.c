@@ -257,7 +257,9 @@ static ct_status exchange(struct ct_raw_req *req, ct_status status)
 	return status;
 }
 
-static struct ibv_ah_attr way_to(const struct ct_raw *row, const struct ct_raw_card *card)
+/* Packets of lane LANE to rank PEER, whose card is CARD. */
+static struct ibv_ah_attr way_to(const struct ct_raw *row, const struct ct_raw_card *card, uint32_t peer,
+	uint32_t lane)
 {
 	struct ibv_ah_attr ah = { .dlid = card->lid, .port_num = row->dev.port,
 		.sl = (uint8_t)row->set.sl };
@@ -268,6 +270,7 @@ static struct ibv_ah_attr way_to(const struct ct_raw *row, const struct ct_raw_c
 	ah.grh.sgid_index = (uint8_t)row->dev.gid_index;
 	ah.grh.hop_limit = HOPS;
 	ah.grh.traffic_class = (uint8_t)row->set.tc;
+	ah.grh.flow_label = ct_rdma_flow_label((uint64_t)row->set.flow_seed, row->world->rank, peer, lane);
 	memcpy(ah.grh.dgid.raw, card->gid, sizeof(card->gid));
 	return ah;
 }
@@ -279,16 +282,18 @@ static uint8_t least(int a, int b)
 	return (uint8_t)(n < 1 ? 1 : n > 255 ? 255 : n);
 }
 
-/* QP to the queue pair NUMBER of the rank whose card is CARD. */
-static ct_status join(const struct ct_raw_req *req, struct ibv_qp *qp, enum ibv_qp_type type,
-	const struct ct_raw_card *card, uint32_t number)
+/* QP to queue pair LANE of rank RANK; 0 is the control pair. */
+static ct_status join(const struct ct_raw_req *req, struct ibv_qp *qp, uint32_t rank, uint32_t lane)
 {
 	const struct ct_raw *row = req->row;
+	const struct ct_raw_card *card = ct_raw_card_of(req, rank);
+	uint32_t number = numbers_of(card)[(size_t)row->world->rank * (req->qps + 1) + lane];
+	enum ibv_qp_type type = qp->qp_type;
 	const struct ibv_device_attr *a = &row->dev.attr;
 	uint32_t psn = ct_raw_card_of(req, row->world->rank)->psn;
 	struct ibv_qp_attr hear = { .qp_state = IBV_QPS_RTR, .dest_qp_num = number,
 		.rq_psn = card->psn, .max_dest_rd_atomic = least(a->max_qp_rd_atom, 255),
-		.min_rnr_timer = RNR_TIMER, .ah_attr = way_to(row, card),
+		.min_rnr_timer = RNR_TIMER, .ah_attr = way_to(row, card, rank, lane),
 		.path_mtu = card->mtu < row->mtu ? (enum ibv_mtu)card->mtu : row->mtu };
 	struct ibv_qp_attr say = { .qp_state = IBV_QPS_RTS,
 		.timeout = ACK_TIMEOUT,
@@ -320,13 +325,11 @@ static ct_status connect_peer(struct ct_raw_req *req, uint32_t at)
 {
 	struct ct_raw_peer *peer = &req->peers[at];
 	const struct ct_raw_card *card = ct_raw_card_of(req, peer->rank);
-	const uint32_t *n = numbers_of(card) + (size_t)req->row->world->rank * (req->qps + 1);
-	struct ibv_ah_attr ah = way_to(req->row, card);
-	ct_status status = join(req, peer->control, IBV_QPT_RC, card, n[0]);
+	struct ibv_ah_attr ah = way_to(req->row, card, peer->rank, 1);
+	ct_status status = join(req, peer->control, peer->rank, 0);
 
 	for (uint32_t q = 0; q < req->qps && status == CT_OK; q++)
-		status = join(
-			req, req->lanes[at * req->qps + q].qp, req->kind->type, card, n[1 + q]);
+		status = join(req, req->lanes[at * req->qps + q].qp, peer->rank, 1 + q);
 	if (status != CT_OK || req->kind->type != IBV_QPT_UD)
 		return status;
 	peer->way = ibv_create_ah(req->row->pd, &ah);

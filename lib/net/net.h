@@ -183,6 +183,7 @@ struct ct_verbs_settings {
 	int64_t port; /* 0 = any */
 	char *gid;    /* index or address; NULL = by what it is */
 	int64_t tc, sl;             /* traffic class (Ethernet, GRH), service level (InfiniBand) */
+	int64_t flow_seed;          /* flow labels are made of it; 0 = the driver's choice */
 	int64_t mtu;                /* most of a packet's payload: 256 … 4096; 0 = the port's active one */
 	int64_t qps;                /* queue pairs per peer and rail */
 	int64_t inline_bytes;       /* sends up to here carry their data in the request; -1 = by use */

@@ -87,6 +87,10 @@ struct ct_net_ops *ct_net_fill(const struct ct_net_ops *ops);
 		"default: by type, address and interface; on InfiniBand none: by LID"), \
 	CT_VERBS_OPTION(base, "ib-tc", CT_OPT_INT, tc, "0", 0, 255, "N", \
 		"traffic class of packets with a global header: DSCP is its upper six bits"), \
+	CT_VERBS_OPTION(base, "ib-flow-seed", CT_OPT_INT, flow_seed, "0", 0, 1 << 30, "N", \
+		"flow labels of packets with a global header are made from N, one for each " \
+		"connection; RoCE's source ports follow them on most adapters; 0 = the driver's " \
+		"choice"), \
 	CT_VERBS_OPTION(base, "ib-sl", CT_OPT_INT, sl, "0", 0, 15, "N", \
 		"service level; on Ethernet the priority of some devices"), \
 	CT_VERBS_OPTION(base, "mtu", CT_OPT_INT, mtu, "0", 0, 4096, "BYTES", \

@@ -269,9 +269,9 @@ void ct_verbs_unmake(struct ct_verbs *v);
 /* Makes PEER's slots and queue pairs. CT_IO, CT_NOMEM. */
 ct_status ct_verbs_make_peer(struct ct_verbs *v, uint32_t peer);
 
-/* How packets find P on RAIL. */
+/* How packets of LANE find P. */
 struct ibv_ah_attr ct_verbs_way(
-	const struct ct_verbs *v, const struct ct_verbs_peer *p, uint32_t rail);
+	const struct ct_verbs *v, const struct ct_verbs_peer *p, uint32_t lane);
 
 /* Connects PEER's queue pairs and posts its receives; card and qpns are known. */
 ct_status ct_verbs_link(struct ct_verbs *v, uint32_t peer);

@@ -278,8 +278,9 @@ void ct_verbs_unmake(struct ct_verbs *v)
 /* ---- connecting ---------------------------------------------------------------------------- */
 
 struct ibv_ah_attr ct_verbs_way(
-	const struct ct_verbs *v, const struct ct_verbs_peer *p, uint32_t rail)
+	const struct ct_verbs *v, const struct ct_verbs_peer *p, uint32_t lane)
 {
+	uint32_t rail = ct_verbs_rail_of(v, lane);
 	const struct ct_rdma_device *dev = &v->rail[rail].dev;
 	struct ibv_ah_attr ah = { .dlid = p->card.rail[rail].lid, .port_num = dev->port,
 		.sl = (uint8_t)v->set.sl };
@@ -290,6 +291,8 @@ struct ibv_ah_attr ct_verbs_way(
 	ah.grh.sgid_index = (uint8_t)dev->gid_index;
 	ah.grh.hop_limit = HOPS;
 	ah.grh.traffic_class = (uint8_t)v->set.tc;
+	ah.grh.flow_label = ct_rdma_flow_label((uint64_t)v->set.flow_seed, v->world->rank,
+		(uint32_t)(p - v->peers), lane);
 	memcpy(ah.grh.dgid.raw, p->card.rail[rail].gid, sizeof(ah.grh.dgid.raw));
 	return ah;
 }
@@ -314,7 +317,7 @@ static ct_status link_lane(struct ct_verbs *v, uint32_t peer, uint32_t number)
 		.rq_psn = p->card.psn,
 		.max_dest_rd_atomic = 1,
 		.min_rnr_timer = RNR_TIMER,
-		.ah_attr = ct_verbs_way(v, p, rail) };
+		.ah_attr = ct_verbs_way(v, p, number) };
 	struct ibv_qp_attr say = { .qp_state = IBV_QPS_RTS,
 		.timeout = ACK_TIMEOUT,
 		.retry_cnt = RETRIES,

@@ -461,3 +461,12 @@ ct_status ct_rdma_mtu(const struct ct_rdma_device *dev, int64_t wanted, enum ibv
 	return ct_fail(CT_INVALID, "--mtu %lld: an RDMA path MTU is 256, 512, 1024, 2048 or 4096",
 		(long long)wanted);
 }
+
+uint32_t ct_rdma_flow_label(uint64_t seed, uint32_t from, uint32_t to, uint32_t lane)
+{
+	uint64_t hash = ct_rng_hash(ct_rng_hash(seed, (uint64_t)from << 32 | to), lane);
+
+	if (seed == 0)
+		return 0;
+	return (uint32_t)(hash % 0xfffff) + 1;
+}

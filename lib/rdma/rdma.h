@@ -69,6 +69,11 @@ double ct_rdma_link_Bps(const struct ct_rdma_device *dev);
  */
 const char *ct_rdma_nature(const struct ct_rdma_device *dev);
 
+/* The flow label (20 bits, not 0) of packets from rank FROM to rank TO over queue pair LANE of theirs, the same
+ * for the same four; 0, the driver's own choice, if SEED is 0. Drivers turn a label into RoCE's source port
+ * by the kernel's rdma_flow_label_to_udp_sport(); soft RoCE takes no notice. Pure. */
+uint32_t ct_rdma_flow_label(uint64_t seed, uint32_t from, uint32_t to, uint32_t lane);
+
 /* The likely cause of completion status STATUS in words, and in *AS (may be NULL) whether the peer
  * or this device is to blame: CT_PEER, CT_IO. Constant text. */
 const char *ct_rdma_cause(enum ibv_wc_status status, ct_status *as);

@@ -42,6 +42,8 @@ like "what a driver lacks is said" "$out" 'PFC, ETS, DSCP map +not exposed'
 like "and why" "$out" 'not read: eth2: PFC, ETS and DSCP map \(DCB\): the captured tree has no said/dcb-eth2'
 run "$COLLTUNE" roce facts --sysroot "$tmp/trees/mlx5-healthy"
 like "PFC of both ends" "$out" 'PFC on priorities +0x08, at the other end 0x08'
+like "the other end's classes and applications" "$(tr -s ' \n' ' ' <<< "$out")" \
+	'other end: class, share 0:0 0%, 1:1 0%, .* 3:3 50%, .* other end: applications selector 3 4791 to 3'
 like "DSCP map" "$out" 'trust +dscp; DSCP 26 to priority 3, 48 to 6'
 like "MTU of both layers" "$out" 'MTU of RDMA +4096'
 

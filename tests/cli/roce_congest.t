@@ -9,7 +9,7 @@ congest=("$COLLTUNE" roce congest --net tcp --size 16K --span 20ms)
 ok "four ranks" "${congest[@]}" -t 4 --rounds 2 --out a
 like "says that there is no fabric" "$out" '^one host: no switch and no cable is loaded'
 for pattern in 'incast, 2 flows' 'outcast, 2 flows' 'alltoall, 12 flows' 'permutation, 4 flows'; do
-	like "$pattern" "$out" "^$pattern: goodput [0-9.]+ .B/s, slowest flow .*Jain's fairness (0\.[0-9]+|1\.0000)"
+	like "$pattern" "$out" "^$pattern: goodput [0-9.]+ .?B/s, slowest flow .*Jain's fairness (0\.[0-9]+|1\.0000)"
 done
 is "a victim beside incast and outcast" "$(grep -c '^  victim, 64 B one way: p50 ' <<< "$out")" 2
 is "congestion impact" "$(grep -c '^  congestion impact .*: [0-9.]*$' <<< "$out")" 2
@@ -33,6 +33,10 @@ p2p_oneway permutation 2"
 ok "two ranks over shared memory" "$COLLTUNE" roce congest -t 2 --net shm --size 4K --span 5ms --rounds 1 \
 	--pattern incast,permutation
 unlike "two ranks: no victim" "$out" 'victim'
+like "flows over rounds are judged from four flows and eight rounds on" "$("${congest[@]}" -t 4 --rounds 8 --span 50ms \
+	--pattern permutation | tr -s '\n ' ' ')" 'flows over rounds with new connections: of 32 \(flow, round\) pairs [0-9]+ had'
+like "fewer are not" "$("${congest[@]}" -t 2 --rounds 1 --pattern permutation)" \
+	'^  flows over rounds: not judged, needed are 8 rounds and 4 flows$'
 like "fan-in" "$("${congest[@]}" -t 5 --rounds 1 --pattern incast --fan-in 1)" '^incast, 1 flow:'
 
 run "${congest[@]}" -t 4 --rounds 2 --out b --baseline a --note 'Kmin 150 KB to 120 KB'
@@ -54,4 +58,6 @@ bad "a pattern misspelt" 'pattern incats: not known; did you mean "incast"' -t 2
 bad "no pattern" 'names none' -t 2 --pattern ''
 bad "a baseline without --out" 'need --out' -t 2 --baseline a
 bad "a size that does not fit" 'multiple of 16' -t 2 --size 1000
+bad "a background without classes" 'background-tc needs --net verbs: "tcp" has no traffic class' -t 2 --background-tc 32
+bad "a background's size that does not fit" 'background-size: not a multiple of 16' -t 2 --background-size 1000
 tap_done

@@ -3,7 +3,7 @@
 # The transport verbs over simulated InfiniBand, addressed by LID. On soft RoCE: tests/testbed.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fake/fake.sh"
-plan 18
+plan 21
 
 bench=(--net verbs -n 3 --budget 50ms --timeout 60s)
 # sent DEVICE: messages so far
@@ -31,4 +31,13 @@ fabric devices=2 mtu=2048 fakeib1.mtu=1024
 ranks 2 bench allreduce -b 128K -e 128K "${bench[@]}"
 right "allreduce over ports of unequal MTU" 1
 like "the MTU is told" "$out" 'MTU (1024|2048)'
+
+# Two transports at once, with flow labels of our own; by LID alone a class is asked for and none is sent.
+fabric devices=2
+ranks 3 roce congest --net verbs --ib-flow-seed 7 --background-tc 32 --background-size 16K --size 4K --span 30ms \
+	--rounds 2 --pattern incast,alltoall --timeout 60s
+is "congest beside a background ends well" "$status" 0
+is "congest beside a background: two patterns" \
+	"$(grep -cE '^  beside a background of 3 flows, messages of 16K in traffic class 32 \(DSCP 8\): goodput [1-9]' <<< "$out")" 2
+like "congest beside a background: what the flows had" "$out" '^alltoall, 6 flows: goodput [1-9]'
 tap_done

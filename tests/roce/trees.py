@@ -26,7 +26,9 @@ def dcb_answer(dcb):
     pfc = struct.pack("=3BxHxx16Q", 8, dcb["pfc"], 0, 0, *([0] * 16))
     peer = struct.pack("=3BxHxx16Q", 8, dcb["peer"], 0, 0, *([0] * 16))
     apps = b"".join(attribute(1, struct.pack("=BBH", 5, p, d)) for d, p in dcb["map"].items())
-    ieee = attribute(1, ets) + attribute(2, pfc) + attribute(3, apps) + attribute(5, peer)
+    wants = attribute(1, struct.pack("=BBH", 3, dcb["peer_app"], 4791))
+    ieee = attribute(1, ets) + attribute(2, pfc) + attribute(3, apps) + attribute(4, ets) + \
+        attribute(5, peer) + attribute(6, wants)
     body = struct.pack("=BBH", 0, 21, 0) + attribute(1, b"eth2\0") + attribute(13, ieee)
     body += attribute(14, bytes([dcb["dcbx"]]))
     message = struct.pack("=IHHII", 16 + len(body), 78, 0, 1, 0) + body
@@ -57,7 +59,7 @@ NAMES = {
 def healthy(driver):
     return {
         "driver": driver, "mtu": 4200, "gids": [("fe80", 1), ("fe80", 2), ("v4", 1), ("v4", 2)],
-        "dcb": {"pfc": 8, "peer": 8, "willing": 0, "dcbx": 9, "map": {26: 3, 48: 6}},
+        "dcb": {"pfc": 8, "peer": 8, "peer_app": 3, "willing": 0, "dcbx": 9, "map": {26: 3, 48: 6}},
         "count": {"gaps": 3, "naks": 2, "timeouts": 3, "twice": 1, "marked": 50000, "cnp_tx": 48000,
                   "cnp_rx": 47000, "cnp_ignored": 10, "icrc": 0, "restart_cnps": 0, "restarts": 0,
                   "tx_packets": PACKETS, "rx_packets": PACKETS, "tx_bytes": 4096 * PACKETS,
@@ -111,6 +113,7 @@ setting("data-priority", DCB, cm_tos=34, tclass=None)
 setting("tos-differ", ("mlx5",), cm_tos=34)
 setting("traffic-priority", ("mlx5", "bnxt"), carrier=0)
 in_dcb("pfc-peer", peer=0)
+in_dcb("peer-app", peer_app=4)
 in_dcb("dcbx-willing", dcbx=14)
 in_dcb("dcbx-willing", "ets-willing", willing=1)
 setting("gid-usable", ALL, "gid-version", gids=[("fe80", 1), ("v4", 1)])

@@ -17,9 +17,9 @@ shell_tests += tests/cli/compare_sets.t
 shell_tests += tests/cli/compare_lossy.t
 EXTRA_DIST += tests/fixtures/compare.txt tests/fixtures/rounds40.jsonl
 # roce: values and configurations.
-shell_tests += tests/cli/roce_recommend.t tests/cli/roce_config.t tests/cli/roce_check.t tests/cli/roce_watch.t \
+shell_tests += tests/cli/roce_recommend.t tests/cli/roce_config.t tests/cli/roce_sonic.t tests/cli/roce_check.t tests/cli/roce_watch.t \
 	tests/cli/roce_congest.t
-EXTRA_DIST += tests/roce/trees.py
+EXTRA_DIST += tests/roce/trees.py tests/roce/sonic_model.py
 EXTRA_DIST += tests/fixtures/sonic-stock.json tests/golden/help-roce.txt \
 	tests/golden/roce-sonic.json tests/golden/roce-cumulus.txt tests/golden/roce-eos.txt \
 	tests/golden/roce-nxos.txt tests/golden/roce-os10.txt tests/golden/roce-junos.txt \

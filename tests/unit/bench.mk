@@ -15,7 +15,7 @@ tests_unit_test_bench_nccl_SOURCES = tests/unit/test_bench_nccl.c \
 
 unit_tests += tests/unit/test_bench_congest
 tests_unit_test_bench_congest_SOURCES = tests/unit/test_bench_congest.c \
-	bench/congest_run.c bench/congest.h bench/job.h
+	bench/congest_run.c bench/congest_spread.c bench/congest.h bench/job.h
 
 shell_tests += \
 	tests/cli/accept_threads.t \

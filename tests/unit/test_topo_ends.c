@@ -71,6 +71,17 @@ static bool tells(const char *netdev, const char *recorded, struct ct_dcb *dcb, 
 	return true;
 }
 
+/* The kernel of this machine has no say about a captured tree. */
+static bool never(const char *netdev, struct ct_queue_counts *counts)
+{
+	(void)netdev;
+	(void)counts;
+	fail();
+	return false;
+}
+
+static const struct ct_ends_readers readers = { .dcb = tells, .queue = never };
+
 static void one_end(void **state)
 {
 	struct ct_ends *ends = NULL;
@@ -78,7 +89,7 @@ static void one_end(void **state)
 	uint64_t pause;
 
 	(void)state;
-	assert_int_equal(ct_ends_read(root, tells, NULL, &ends), CT_OK);
+	assert_int_equal(ct_ends_read(root, &readers, NULL, &ends), CT_OK);
 	assert_int_equal(ends->n, 1); /* InfiniBand's is none */
 	e = &ends->list[0];
 	assert_string_equal(e->device, "mlx5_0");
@@ -101,6 +112,7 @@ static void one_end(void **state)
 	assert_int_equal(e->ncc, 1);
 	assert_string_equal(e->cc[0].name, "np_cnp_dscp");
 	assert_true(e->dcb_known);
+	assert_false(e->queue_known);
 	assert_int_equal(e->counts.value[CT_COUNT_SEQ_NAKS], 7);
 	assert_true(ct_netstat_sum(&e->stats, CT_NETSTAT_RX_PAUSE, &pause));
 	assert_int_equal(pause, 11);
@@ -123,7 +135,7 @@ static void memory(void **state)
 		struct ct_ends *ends = NULL;
 
 		ct_alloc_fail_nth(++n);
-		status = ct_ends_read(root, tells, NULL, &ends);
+		status = ct_ends_read(root, &readers, NULL, &ends);
 		if (status == CT_OK)
 			status = ct_advise_roce(ends, &findings);
 		asked = ct_alloc_count();
@@ -133,6 +145,20 @@ static void memory(void **state)
 		ct_ends_free(ends);
 	} while (n <= asked && n < 10000);
 	assert_int_equal(status, CT_OK);
+}
+
+static void peer_priority(void **state)
+{
+	struct ct_dcb dcb = { .npeer_apps = 1, .peer_apps = { { CT_APP_DGRAM, 9, 4791 } } };
+
+	(void)state;
+	assert_int_equal(ct_dcb_peer_priority(&dcb, 26), -1); /* 9 is no priority */
+	dcb.peer_apps[0].priority = 4;
+	assert_int_equal(ct_dcb_peer_priority(&dcb, 26), 4);
+	dcb.peer_apps[1] = (struct ct_dcb_app){ CT_APP_DSCP, 5, 26 };
+	dcb.npeer_apps = 2;
+	assert_int_equal(ct_dcb_peer_priority(&dcb, 26), 5);
+	assert_int_equal(ct_dcb_peer_priority(&dcb, 24), 4);
 }
 
 static void priorities(void **state)
@@ -191,6 +217,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_end, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(memory, make_root, remove_root),
 		cmocka_unit_test(priorities),
+		cmocka_unit_test(peer_priority),
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(probes),
 	};
