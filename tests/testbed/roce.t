@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # colltune roce watch and check, live over soft RoCE: loss, delay, a rate limit and marks of a queue are seen
-# within two intervals, loss is named by check. Started outside, it starts itself again inside.
+# within two intervals, loss and marks are named by check. Started outside, it starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
 	exec "$CT_SRCDIR/scripts/testbed" --seconds 560 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/roce.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
-plan 15
+plan 18
 cd "$tmp" || exit 99
 
 timeout 500 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" bench allreduce -b 64K -e 64K \
@@ -62,10 +62,18 @@ ecn 1 5mbit
 two
 like "marks: seen within two intervals" "$out" 'marked IP packets [1-9]'
 ok "marks: the queue marked" test "$(marked 1)" -gt 0
-plain 1
-
 kill "$traffic"
 wait "$traffic" 2> /dev/null
+
+run timeout 150 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" roce check --traffic --net verbs --ib-tc 106 \
+	--size 16K --span 500ms --timeout 120s
+like "marks: soft RoCE has no notifications" "$out" 'cnp_tx not exposed, cnp_rx not exposed'
+came=$(tr -s '\n ' ' ' <<< "$out" |
+	sed -n 's/.*(ce-marks): \([1-9][0-9]*\) packets came with a congestion mark (IpExtInCEPkts); marks and not.*/\1/p')
+ok "marks: named by check --traffic" test "${came:-0}" -gt 0
+ok "marks: no more than tc counted" test "${came:-0}" -le "$(marked 1)"
+plain 1
+
 run "$COLLTUNE" roce facts
 like "facts: the port" "$out" '^  rxe1 port 1, e1, counters of rxe$'
 like "facts: no DCB on a veth" "$out" 'not read: e1: PFC, ETS and DSCP map \(DCB\): '

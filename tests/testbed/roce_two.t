@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Two machines of scripts/testbed as two hosts: from one mpirun colltune roce check finds another MTU, another ToS
+# (DSCP) of the connection manager and other GIDs, and says on which host; marks at the end where they are made and
+# at the end where they come. Started outside, it starts itself again inside.
+if [ -z "${CT_IN_TESTBED-}" ]; then
+	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --seconds 560 run -- \
+		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/roce_two.t"
+fi
+. "${CT_SRCDIR:?}/tests/tap.sh"
+plan 17
+cd "$tmp" || exit 99
+# both RANKS… of roce: a rank on each host; $all is what it printed, in one line
+both() {
+	run timeout 240 "$MPIRUN" -n 2 "$COLLTUNE" roce "$@" --timeout 200s
+	all=$(tr -s '\n ' ' ' <<< "$out")
+}
+
+both check
+is "two hosts alike: exit status" "$status" 0
+like "two hosts alike" "$out" '^2 hosts, 0 warnings'
+unlike "two hosts alike: nothing differs" "$out" 'hosts-differ'
+
+on testbed2 ip link set e1 mtu 1500
+on testbed2 ip addr add 10.2.77.7/24 dev e1
+tos=/sys/kernel/config/rdma_cm/rxe1
+on testbed1 mkdir -p "$tos"
+on testbed2 mkdir -p "$tos"
+on testbed1 bash -c "echo 104 > $tos/ports/1/default_roce_tos"
+on testbed2 bash -c "echo 96 > $tos/ports/1/default_roce_tos"
+both check
+is "unequal hosts: exit status" "$status" 1
+like "unequal MTU of the interface" "$all" \
+	'\(hosts-differ\): rxe1: mtu: testbed1 has 4200, testbed2 has 1500; no value has a majority'
+like "unequal MTU of RDMA" "$all" 'rxe1: rdma_mtu: testbed1 has 4096, testbed2 has 1024'
+like "unequal ToS, as DSCP 26 and 24" "$all" 'rxe1: cm_tos: testbed1 has 104, testbed2 has 96'
+like "unequal GIDs" "$all" 'rxe1: gids: testbed1 has [^;]*, testbed2 has [^;]*; no value has a majority'
+is "unequal hosts: nothing else differs" "$(grep -o '(hosts-differ)' <<< "$all" | wc -l)" 4
+on testbed2 ip link set e1 mtu 4200
+on testbed2 ip addr del 10.2.77.7/24 dev e1
+on testbed2 rmdir "$tos"
+on testbed1 rmdir "$tos"
+
+ecn 1 20mbit
+both check --traffic --net verbs --ib-tc 106 --size 16K --span 1s
+is "traffic: counted at each host" \
+	"$(grep -cE '^  traffic: rxe1: left on priorities not exposed; tx_packets [1-9]' <<< "$out")" 2
+ours=${all#*host testbed1*} ours=${ours%%host testbed2*} theirs=${all#*host testbed2}
+like "marks: where they are made, by tc's own count" "$ours" \
+	'\(ce-marks\): rxe1 port 1: the queue of e1 here \(red\) marked [1-9][0-9]* of the packets'
+like "marks: where they come" "$theirs" \
+	'\(ce-marks\): [1-9][0-9]* packets came with a congestion mark \(IpExtInCEPkts\); marks and notifications of the RDMA devices are not exposed'
+unlike "marks: not made at the other host" "$theirs" 'the queue of e1 here'
+like "soft RoCE has no notifications" "$all" 'ecn_marked not exposed, cnp_tx not exposed, cnp_rx not exposed'
+like "whose traffic class was tried" "$all" \
+	'colltune \(--ib-tc\) 106, DSCP 26, priority not exposed; UCX \(its default on RoCE\) 106, .*; NCCL \(its default\) 0, DSCP 0'
+plain 1
+both watch --interval 1s --duration 2s
+is "watch: a port of each host" "$(grep -oE 'testbed[12] rxe1:1 ' <<< "$out" | sort -u | tr -d '\n')" \
+	"testbed1 rxe1:1 testbed2 rxe1:1 "
+run timeout 200 "$MPIRUN" -n 4 "$COLLTUNE" roce congest --net verbs --ib-tc 106 --size 4K --span 500ms --rounds 1 \
+	--pattern incast --timeout 240s
+like "congest between two hosts" "$out" '^incast, 2 flows: goodput [1-9][0-9.]* .?B/s'
+tap_done
