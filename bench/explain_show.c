@@ -103,6 +103,11 @@ static void show_direct(const struct ct_explain *e, const struct ct_nccl_log *lo
 		printf("# GPUDirect RDMA: not in play, no channel passes a NIC\n");
 		return;
 	}
+	if (direct == 0) {
+		printf("# GPUDirect RDMA: off, NCCL chose it for none of %u connections by NICs: data pass the host's memory\n",
+			nets);
+		return;
+	}
 	printf("# GPUDirect RDMA: NCCL chose it for %u of %u connections by NICs\n", direct, nets);
 	if (e->has_staged)
 		return;

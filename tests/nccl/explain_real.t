@@ -44,7 +44,7 @@ like "what was predicted" "$out" '^#   predicted:  ring/simple [0-9.]+ us'
 like "no rules" "$out" '^#   our rules:  no file'
 like "the channel goes by a NIC" "$out" '^#   channel 0: NET/Socket/0 \([1-9]'
 like "which NIC" "$out" '^#   NET/Socket/0 = lo:127\.0\.0\.1'
-like "GPUDirect: nobody claims it" "$out" '^# GPUDirect RDMA: NCCL chose it for 0 of [1-9]'
+like "GPUDirect: nobody claims it" "$out" '^# GPUDirect RDMA: off, NCCL chose it for none of [1-9]'
 like "a variable of the environment" "$out" '^#   NCCL_P2P_DISABLE=1: environment$'
 like "a variable of a file" "$out" "^#   NCCL_BUFFSIZE=2097152: $tmp/nccl.conf\$"
 like "a variable of both" "$out" "^#   NCCL_MAX_NCHANNELS=2: environment, before $tmp/nccl.conf\$"

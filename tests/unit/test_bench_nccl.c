@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What --explain reads: NCCL's log (lines as 2.28.9 wrote them over the stand-in for CUDA, in the test bed, and as its
- * user guide shows them), its variables and files. */
+/* What --explain reads: NCCL's log (formats of 2.28.9: P2P, SHM, sockets were seen over the stand-in for CUDA, NET/IB in
+ * the test bed; GDRDMA is in the library's texts only), its variables and files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
