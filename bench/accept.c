@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "heat.h"
 #include "job.h"
+#include "leaves.h"
 #include "machines.h"
 #include "pretend.h"
 #include "profile.h"
@@ -19,7 +20,7 @@ struct accept_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	uint64_t budget, soak, max_bytes;
 	int64_t rounds;
-	char *stages, *json, *pretend, *profile, *profile_dir, *calibrate, *matrix;
+	char *stages, *json, *pretend, *profile, *profile_dir, *calibrate, *matrix, *cluster;
 	bool no_algorithms;
 };
 
@@ -47,6 +48,8 @@ static const struct ct_option own_options[] = {
 		"write a profile from what this cluster, known to be good, reaches" },
 	{ "matrix", 0, CT_OPT_TEXT, AT(matrix), NULL, 0, 0, NULL, "FILE",
 		"measure every pair of hosts, or of ranks of one host, and draw a heat map (.svg, .png)" },
+	{ "cluster", 0, CT_OPT_TEXT, AT(cluster), NULL, 0, 0, NULL, "FILE",
+		"which leaf each host hangs on: a cluster file, or a saved fabric (.json); pairs then respect leaves" },
 	{ "pretend", 0, CT_OPT_TEXT, AT(pretend), NULL, 0, 0, NULL, "FILE",
 		"judge the made-up cluster that FILE describes; nothing is measured" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
@@ -73,6 +76,7 @@ struct run {
 	size_t ncandidates;
 	uint32_t stages;
 	struct ct_profile profile;
+	struct ct_leaves leaves;
 	struct ct_result *earlier; /* --resume: the points of rank 0's store, on every rank */
 	size_t nearlier;
 };
@@ -82,6 +86,13 @@ static void on_line(void *arg, const char *line)
 	(void)arg;
 	printf("%s\n", line);
 	fflush(stdout);
+}
+
+static ct_status on_stage(void *arg, enum ct_stage stage)
+{
+	const struct run *run = arg;
+
+	return run->rank->store != NULL ? ct_store_stage(run->rank->store, ct_stage_name(stage)) : CT_OK;
 }
 
 static ct_status on_result(void *arg, struct ct_result *result)
@@ -94,6 +105,22 @@ static ct_status on_result(void *arg, struct ct_result *result)
 			ct_size_text(result->bytes, size), ct_candidate_text(&result->candidate, name),
 			result->round);
 	return run->rank->store != NULL ? ct_store_point(run->rank->store, result) : CT_OK;
+}
+
+/* A rank may have been killed while it wrote: what of its last record is there is measured again. */
+static ct_status mend(const struct run *run)
+{
+	const struct ct_job_settings *s = &run->settings->job;
+	uint64_t line = 0;
+	ct_status status;
+
+	if (run->rank->world.rank != 0 || s->out == NULL || !s->resume)
+		return CT_OK;
+	status = ct_store_mend(s->out, &line);
+	if (status == CT_OK && line > 0)
+		fprintf(stderr, "colltune accept: %s/points.jsonl:%llu: a record that was being written when the run "
+			"was killed: left out, and measured again\n", s->out, (unsigned long long)line);
+	return status;
 }
 
 /* Collective: --out, with the machine file of each host. */
@@ -117,6 +144,8 @@ static ct_status open_outputs(struct run *run)
 		if (status == CT_OK && environment == NULL)
 			status = ct_fail(CT_NOMEM, "no memory for a record");
 	}
+	if (status == CT_OK)
+		status = mend(run);
 	status = ct_session_agree(rank->session, status);
 	if (status == CT_OK)
 		status = ct_job_store(rank, environment);
@@ -260,9 +289,11 @@ static ct_status accept_all(struct run *run, struct ct_accept_report **report)
 		.net_settings = &s->job.net_rows,
 		.machine = run->machine,
 		.on_line = on_line,
+		.on_stage = on_stage,
 		.on_result = on_result,
 		.stored = run->nearlier > 0 ? stored : NULL,
 		.profile = s->profile != NULL ? &run->profile : NULL,
+		.leaves = s->cluster != NULL ? &run->leaves : NULL,
 		.arg = run,
 	};
 	char now[21];
@@ -270,6 +301,24 @@ static ct_status accept_all(struct run *run, struct ct_accept_report **report)
 	ct_clock_utc(now);
 	memcpy(plan.today, now, 10);
 	return ct_accept_run(run->rank->session, &plan, report);
+}
+
+/* The drawing, and the numbers where a report finds them. */
+static ct_status save_matrix(const struct run *run, const struct ct_accept_report *report)
+{
+	struct ct_heat heat;
+	json_t *json;
+	ct_status status = ct_heat_of(report, run->settings->matrix, &heat);
+
+	if (status == CT_OK)
+		status = ct_heat_draw(&heat, run->settings->matrix);
+	if (status != CT_OK || run->rank->store == NULL || heat.nodes > CT_HEAT_FILE_MOST)
+		return status;
+	json = ct_heat_json(&heat);
+	status = json != NULL ? ct_store_save(run->rank->store, "matrix.json", json) :
+		ct_fail(CT_NOMEM, "no memory for matrix.json");
+	json_decref(json);
+	return status;
 }
 
 /* What rank 0 leaves: files, and the table. */
@@ -281,9 +330,7 @@ static ct_status tell(const struct run *run, const struct ct_accept_report *repo
 		status = show(run, report);
 	if (status == CT_OK && run->settings->calibrate != NULL)
 		status = ct_profile_write(report, run->settings->calibrate);
-	if (status == CT_OK && run->settings->matrix != NULL)
-		status = ct_heat_draw(report, run->settings->matrix);
-	return status;
+	return status == CT_OK && run->settings->matrix != NULL ? save_matrix(run, report) : status;
 }
 
 /* Collective: everything before the first measurement. */
@@ -298,6 +345,8 @@ static ct_status prepare(struct run *run)
 	if (status == CT_OK && run->settings->profile != NULL)
 		status = ct_profile_load(rank, run->settings->profile, run->settings->profile_dir != NULL ?
 			run->settings->profile_dir : PKGDATADIR "/profiles", &run->profile);
+	if (status == CT_OK && run->settings->cluster != NULL)
+		status = ct_leaves_load(rank, run->settings->cluster, &run->leaves);
 	if (status == CT_OK)
 		status = choose_candidates(run);
 	if (status == CT_OK)
@@ -327,6 +376,7 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 	ct_free(run.earlier);
 	ct_accept_free(report);
 	ct_profile_free(&run.profile);
+	ct_leaves_free(&run.leaves);
 	ct_machine_free(run.machine);
 	ct_free(run.candidates);
 	return status;
@@ -345,7 +395,8 @@ int ct_accept_main(int argc, char **argv)
 		break;
 	case CT_CLI_RUN:
 		if (settings.pretend != NULL) {
-			code = ct_pretend_main(settings.pretend, settings.json);
+			code = ct_pretend_main(&(struct ct_pretend_files){ settings.pretend, settings.json,
+				settings.job.out, settings.matrix });
 			break;
 		}
 		/* With no backend named, mpi is wanted only where a launcher brought it. */

@@ -11,7 +11,7 @@
 #include "cli.h"
 #include "compare.h"
 
-enum { PATH_ROOM = 4096, STATE_ROOM = 32, TEXT_LIMIT = 64 << 20 };
+enum { PATH_ROOM = 4096, TEXT_LIMIT = 64 << 20 };
 
 struct compare_settings {
 	char *json, *a_candidate, *b_candidate;
@@ -50,7 +50,7 @@ static const struct ct_cli cli = {
 /* ---- in ------------------------------------------------------------------------------------- */
 
 /* The state of a result directory; the empty text without a run.json. */
-static ct_status read_state(const char *dir, char state[STATE_ROOM])
+static ct_status read_state(const char *dir, char state[CT_COMPARE_STATE])
 {
 	char path[PATH_ROOM];
 	json_t *run = NULL;
@@ -67,13 +67,12 @@ static ct_status read_state(const char *dir, char state[STATE_ROOM])
 	if (status == CT_OK)
 		status = ct_json_text(run, "state", path, "", &text);
 	if (status == CT_OK)
-		ct_text_clean(state, STATE_ROOM, text);
+		ct_text_clean(state, CT_COMPARE_STATE, text);
 	json_decref(run);
 	return status;
 }
 
-/* NAME is a directory or a .jsonl file. */
-static ct_status read_side(const char *name, struct ct_records *records, char state[STATE_ROOM])
+ct_status ct_compare_read(const char *name, bool growing, struct ct_records *records, char state[CT_COMPARE_STATE])
 {
 	char path[PATH_ROOM];
 	struct stat st;
@@ -87,7 +86,7 @@ static ct_status read_side(const char *name, struct ct_records *records, char st
 	if (directory)
 		status = read_state(name, state);
 	if (status == CT_OK)
-		status = ct_records_read(path, false, records);
+		status = ct_records_read(path, growing, records);
 	if (status == CT_OK && records->n == 0)
 		return ct_fail(CT_INVALID, "%s: no points in it", path);
 	return status;
@@ -435,12 +434,12 @@ static ct_status compare(const struct compare_settings *settings, const char *co
 	const char *const chosen[CT_SIDES] = { settings->a_candidate, settings->b_candidate };
 	struct ct_records records[CT_SIDES] = { { .n = 0 }, { .n = 0 } };
 	struct ct_compare_in in[CT_SIDES];
-	char state[CT_SIDES][STATE_ROOM];
+	char state[CT_SIDES][CT_COMPARE_STATE];
 	struct ct_comparison comparison = { .npoints = 0 };
 	ct_status status = CT_OK;
 
 	for (int side = 0; side < CT_SIDES && status == CT_OK; side++) {
-		status = read_side(words[side], &records[side], state[side]);
+		status = ct_compare_read(words[side], false, &records[side], state[side]);
 		in[side] = (struct ct_compare_in){ words[side],
 						   state[side][0] != '\0' ? state[side] : NULL,
 						   &records[side], chosen[side] };

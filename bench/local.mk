@@ -26,7 +26,8 @@ colltune_SOURCES += bench/rails.h bench/rails.c
 # Results as a page; style, script and chart library are put into the program: touch report_assets.c after a
 # change of page.css or page.js, make does not see that it takes them in.
 colltune_SOURCES += bench/report.h bench/report.c bench/report_read.c bench/report_series.c \
-	bench/report_html.h bench/report_html.c bench/report_tables.c bench/report_text.c
+	bench/report_html.h bench/report_html.c bench/report_tables.c bench/report_text.c bench/report_time.h \
+	bench/report_time.c bench/report_baseline.c
 noinst_LTLIBRARIES += libassets.la
 libassets_la_SOURCES = bench/report_assets.h bench/report_assets.c
 libassets_la_CPPFLAGS = $(AM_CPPFLAGS) -DCT_PAGE_DIR='"$(abs_srcdir)/bench/report"' \
@@ -45,7 +46,7 @@ colltune_SOURCES += bench/dcb_none.c
 endif
 EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c bench/queue_mnl.c
 # What a type of cluster should reach.
-colltune_SOURCES += bench/profile.h bench/profile.c bench/heat.h bench/heat.c
+colltune_SOURCES += bench/profile.h bench/profile.c bench/heat.h bench/heat.c bench/leaves.h bench/leaves.c
 # The search for the fastest settings.
 colltune_SOURCES += bench/tune.h bench/tune.c bench/tune_show.c bench/tune_judge.c bench/tune_advice.c bench/tune_check.c \
 	bench/verify.h bench/verify.c

@@ -2,12 +2,15 @@
 /* colltune accept --pretend FILE: the judging of a whole cluster on made-up times. */
 #include "pretend.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "accept/accept.h"
 #include "bench.h"
 #include "cli.h"
+#include "heat.h"
 
 /* The MTU that most nodes have. */
 static uint32_t usual_mtu(const struct ct_pretend *p)
@@ -31,20 +34,29 @@ static uint32_t usual_mtu(const struct ct_pretend *p)
 	return best;
 }
 
-/* The environment stage: what is not as on most nodes. Returns how many differ. */
-static uint32_t print_environment(const struct ct_pretend *p)
+/* The environment stage: what is not as on most nodes, printed, and as rows like those of a verdict; NULL =
+ * no memory. */
+static json_t *find_differences(const struct ct_pretend *p)
 {
-	uint32_t usual = usual_mtu(p), differ = 0;
+	uint32_t usual = usual_mtu(p);
+	json_t *rows = json_array();
 
-	for (uint32_t i = 0; i < p->nodes; i++) {
-		if (ct_pretend_mtu(p, i) == usual)
+	for (uint32_t i = 0; i < p->nodes && rows != NULL; i++) {
+		char host[32], value[16], most[16];
+		uint32_t mtu = ct_pretend_mtu(p, i);
+
+		if (mtu == usual)
 			continue;
-		printf("environment: node %u has MTU %u, most have %u\n", i, ct_pretend_mtu(p, i), usual);
-		differ++;
+		printf("environment: node %u has MTU %u, most have %u\n", i, mtu, usual);
+		snprintf(host, sizeof(host), "node %u", i);
+		snprintf(value, sizeof(value), "%u", mtu);
+		snprintf(most, sizeof(most), "%u", usual);
+		(void)json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s}", "path", "/mtu", "value",
+			value, "usual", most, "host", host, "hosts", 1, "kind", "setting"));
 	}
-	if (differ == 0)
+	if (json_array_size(rows) == 0)
 		printf("environment: no difference between nodes\n");
-	return differ;
+	return rows;
 }
 
 static void print_head(const char *file, const struct ct_pretend *p)
@@ -69,55 +81,174 @@ static void print_pairs(const struct ct_fleet *f, const struct ct_isolation *o)
 		printf("%4zu. %s\n", i + 1, ct_blame_text(f, &o->list[i], text));
 }
 
-static ct_status write_json(const char *path, const struct ct_fleet *f, const struct ct_isolation *o)
+/* The outcome, and what differs between nodes. NULL = no memory. */
+static json_t *outcome_json(const struct ct_fleet *f, const struct ct_isolation *o, json_t *differences)
 {
-	json_t *json;
-	ct_status s;
+	json_t *json = ct_isolation_json(f, o, true);
 
+	if (json != NULL && json_object_set(json, "differences", differences) == 0)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+static ct_status write_json(const char *path, const json_t *outcome)
+{
 	if (path == NULL)
 		return CT_OK;
-	json = ct_isolation_json(f, o, true);
-	if (json == NULL)
-		return ct_fail(CT_NOMEM, "no memory for the outcome as JSON");
-	if (strcmp(path, "-") == 0)
-		s = ct_json_line(stdout, json);
-	else
-		s = ct_json_save(json, path, 0644);
+	return strcmp(path, "-") == 0 ? ct_json_line(stdout, outcome) : ct_json_save(outcome, path, 0644);
+}
+
+/* ---- --out ----------------------------------------------------------------------------------- */
+
+static ct_status make_directory(const char *dir)
+{
+	if (dir == NULL || mkdir(dir, 0700) == 0)
+		return CT_OK;
+	if (errno == EEXIST)
+		return ct_fail(CT_INVALID, "%s: exists; name a new directory", dir);
+	return ct_fail(CT_IO, "%s: %s", dir, strerror(errno));
+}
+
+/* DIR/NAME; JSON is taken. */
+static ct_status save_in(const char *dir, const char *name, json_t *json)
+{
+	char path[4096];
+	ct_status s = json == NULL ? ct_fail(CT_NOMEM, "no memory for %s", name) : CT_OK;
+
+	if (s == CT_OK && snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		s = ct_fail(CT_INVALID, "--out: too long a path");
+	if (s == CT_OK)
+		s = ct_json_save(json, path, 0600);
 	json_decref(json);
 	return s;
 }
 
-static ct_status judge(struct ct_pretend *p, const char *file, const char *json, int *code)
+static json_t *run_json(const struct ct_pretend *p, const char *file)
+{
+	char now[21], clean[256], seed[24];
+
+	ct_clock_utc(now);
+	ct_text_clean(clean, sizeof(clean), file);
+	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)p->seed);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s}, s:s, s:i, s:s}", "schema", "colltune-run/1", "state",
+		"done", "note", "pretended: nothing was measured", "updated", now, "command", "accept", "pretended", 1,
+		"options", "pretend", clean, "seed", seed, "nranks", 0, "started", now);
+}
+
+/* Every pair once, round by round, as accept measures them; of rail 0. NULL = no memory. */
+static double *all_pairs(const struct ct_fleet *f, const struct ct_pair_source *source)
+{
+	uint32_t n = f->nodes, *partner = ct_alloc(n, sizeof(*partner));
+	struct ct_probe *probes = ct_alloc(n, sizeof(*probes));
+	double *ns = ct_alloc(n, sizeof(*ns)), *all = ct_alloc((size_t)n * n, sizeof(*all));
+	bool good = partner != NULL && probes != NULL && ns != NULL && all != NULL;
+
+	for (uint32_t round = 0; good && round < ct_pair_rounds(n); round++) {
+		size_t count = 0;
+
+		ct_pair_round(n, round, partner);
+		for (uint32_t i = 0; i < n; i++)
+			if (partner[i] != i)
+				probes[count++] = (struct ct_probe){ .from = partner[i], .to = i };
+		good = source->round(source->arg, probes, count, ns) == CT_OK;
+		for (size_t i = 0; good && i < count; i++)
+			all[(size_t)probes[i].from * n + probes[i].to] = ns[i];
+	}
+	ct_free(partner);
+	ct_free(probes);
+	ct_free(ns);
+	if (good)
+		return all;
+	ct_free(all);
+	return NULL;
+}
+
+static void node_name(const void *arg, uint32_t node, char out[CT_HOST_NAME])
+{
+	(void)arg;
+	snprintf(out, CT_HOST_NAME, "node %u", node);
+}
+
+/* --matrix: the drawing, and the numbers where a report finds them. */
+static ct_status matrix(const struct ct_fleet *f, const struct ct_pair_source *source,
+	const struct ct_pretend_files *files)
+{
+	struct ct_heat heat = { .nodes = f->nodes, .what = "node", .name = node_name, .pretended = true };
+	double *ns;
+	ct_status s;
+
+	if (files->matrix == NULL)
+		return CT_OK;
+	ns = all_pairs(f, source);
+	if (ns == NULL)
+		return ct_fail(CT_NOMEM, "no memory for all pairs of %u nodes", f->nodes);
+	heat.ns = ns;
+	s = ct_heat_draw(&heat, files->matrix);
+	if (s == CT_OK && files->out != NULL && f->nodes <= CT_HEAT_FILE_MOST)
+		s = save_in(files->out, "matrix.json", ct_heat_json(&heat));
+	ct_free(ns);
+	return s;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static ct_status tell(struct ct_pretend *p, const struct ct_pretend_files *files, const struct ct_fleet *fleet,
+	const struct ct_isolation *outcome, int *code)
+{
+	json_t *differences, *json = NULL;
+	size_t differ;
+	ct_status s = CT_OK;
+
+	print_head(files->pretend, p);
+	differences = find_differences(p);
+	differ = json_array_size(differences);
+	print_pairs(fleet, outcome);
+	*code = outcome->n > 0 || differ > 0 ? CT_EXIT_FAIL : CT_EXIT_PASS;
+	printf("verdict (pretended): %s, %zu slow parts, %zu nodes that differ\n",
+		*code == CT_EXIT_FAIL ? "fail" : "pass", outcome->n, differ);
+	if (differences != NULL)
+		json = outcome_json(fleet, outcome, differences);
+	if (json == NULL)
+		s = ct_fail(CT_NOMEM, "no memory for the outcome as JSON");
+	if (s == CT_OK)
+		s = write_json(files->json, json);
+	if (s == CT_OK && files->out != NULL)
+		s = save_in(files->out, "isolation.json", json_incref(json));
+	if (s == CT_OK && files->out != NULL)
+		s = save_in(files->out, "run.json", run_json(p, files->pretend));
+	json_decref(json);
+	json_decref(differences);
+	return s;
+}
+
+static ct_status judge(struct ct_pretend *p, const struct ct_pretend_files *files, int *code)
 {
 	struct ct_fleet fleet = ct_pretend_fleet(p);
 	struct ct_pair_source source = ct_pretend_source(p);
 	struct ct_isolate_plan plan = { .seed = p->seed };
 	struct ct_isolation outcome;
-	uint32_t differ;
-	ct_status s;
+	ct_status s = make_directory(files->out);
 
-	s = ct_isolate(&fleet, &plan, &source, &outcome);
+	if (s == CT_OK)
+		s = ct_isolate(&fleet, &plan, &source, &outcome);
 	if (s != CT_OK)
 		return s;
-	print_head(file, p);
-	differ = print_environment(p);
-	print_pairs(&fleet, &outcome);
-	*code = outcome.n > 0 || differ > 0 ? CT_EXIT_FAIL : CT_EXIT_PASS;
-	printf("verdict (pretended): %s, %zu slow parts, %u nodes that differ\n",
-		*code == CT_EXIT_FAIL ? "fail" : "pass", outcome.n, differ);
-	s = write_json(json, &fleet, &outcome);
+	s = tell(p, files, &fleet, &outcome, code);
+	if (s == CT_OK)
+		s = matrix(&fleet, &source, files);
 	ct_isolation_free(&outcome);
 	return s;
 }
 
-int ct_pretend_main(const char *file, const char *json)
+int ct_pretend_main(const struct ct_pretend_files *files)
 {
 	struct ct_pretend pretend;
 	int code = CT_EXIT_PASS;
-	ct_status s = ct_pretend_load(file, &pretend);
+	ct_status s = ct_pretend_load(files->pretend, &pretend);
 
 	if (s == CT_OK) {
-		s = judge(&pretend, file, json, &code);
+		s = judge(&pretend, files, &code);
 		ct_pretend_free(&pretend);
 	}
 	if (s != CT_OK) {

@@ -2,8 +2,14 @@
 #ifndef CT_BENCH_PRETEND_H
 #define CT_BENCH_PRETEND_H
 
-/* accept --pretend FILE: judges a made-up cluster; JSON (a path, "-" or NULL) gets the outcome. Prints,
- * and returns an exit status. */
-int ct_pretend_main(const char *file, const char *json);
+/* What accept --pretend reads and writes; all but the first may be NULL. */
+struct ct_pretend_files {
+	const char *pretend, *json; /* json: "-" is standard output */
+	const char *out;	    /* a new directory for `colltune report` */
+	const char *matrix;	    /* a drawing of every pair */
+};
+
+/* accept --pretend FILE: judges a made-up cluster. Prints, writes, and returns an exit status. */
+int ct_pretend_main(const struct ct_pretend_files *files);
 
 #endif

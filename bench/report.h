@@ -9,12 +9,13 @@
  * All that a report shows, as one JSON object, "schema":"colltune-report/1", which the page holds too:
  *   source, version, labels (pretended, fault injected, …), notes (what is missing or could not be
  *   read, with file and line), verdict {word, reason}, fixes (findings, in the order in which to deal
- *   with them), remarks (what was seen and needs nothing), series (curves), pairs, stages, bands, hosts, environment, ladder, isolation, machines.
+ *   with them), remarks (what was seen and needs nothing), series (curves), timelines, worst_pairs, baseline, pairs, stages, bands,
+ *   hosts, environment, ladder, isolation, differences, machines.
  * What was not there is left out and told in notes.
  */
 struct ct_page {
 	json_t *json;
-	struct ct_buf nodes, fabric; /* drawings as SVG; empty = there is none */
+	struct ct_buf nodes, fabric, heat; /* drawings as SVG; empty = there is none */
 };
 
 /* Reads PATH: a result directory, a file of records (.jsonl), a verdict or an outcome of accept
@@ -26,6 +27,13 @@ void ct_page_free(struct ct_page *report);
 /* report_series.c: adds "series" made of the records in PATH, and its "environment", to REPORT. A line
  * that is no record is a note. CT_IO, CT_NOMEM. */
 ct_status ct_page_series(json_t *report, const char *path);
+
+/* report_baseline.c: the curves of OTHER beside those of REPORT, as candidates with OTHER's name behind them. CT_NOMEM. */
+ct_status ct_page_beside(struct ct_page *report, const struct ct_page *other);
+
+/* The same, and "baseline": what PATH (a result directory or .jsonl) has point by point against BASELINE, as
+ * `colltune compare` judges it; what is worse now is a fix. CT_IO, CT_INVALID, CT_NOMEM. */
+ct_status ct_page_baseline(struct ct_page *report, const char *path, const char *baseline);
 
 /* Adds a text to "notes". */
 void ct_page_note(json_t *report, const char *format, ...) __attribute__((format(printf, 2, 3)));

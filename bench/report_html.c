@@ -143,7 +143,8 @@ static void add_verdict(struct ct_buf *out, const json_t *r)
 static void add_nav(struct ct_buf *out, const char *body)
 {
 	static const char *const parts[][2] = { { "fixes", "What to fix" }, { "notes", "What is missing" },
-		{ "isolation", "Slow parts" }, { "curves", "Curves" }, { "figures", "Judged" },
+		{ "baseline", "Against the baseline" }, { "isolation", "Slow parts" }, { "matrix", "Pairs" },
+		{ "curves", "Curves" }, { "time", "Over time" }, { "figures", "Judged" },
 		{ "ladder", "Ladder" }, { "nodes", "Nodes" }, { "fabric", "Fabric" }, { "hosts", "Hosts" },
 		{ "counters", "Counters" }, { "settings", "Settings" } };
 
@@ -292,8 +293,11 @@ static void add_sections(struct ct_buf *out, const struct ct_page *report)
 	add_fixes(out, r);
 	add_list(out, "notes", "What is missing", json_object_get(r, "notes"));
 	add_list(out, "remarks", "Also seen", json_object_get(r, "remarks"));
+	ct_html_baseline(out, r);
 	ct_html_isolation(out, r);
+	ct_html_matrix(out, report);
 	ct_html_curves(out, r);
+	ct_html_timelines(out, r);
 	ct_html_figures(out, r);
 	ct_html_ladder(out, r);
 	add_drawings(out, report);

@@ -18,6 +18,9 @@ void ct_html_isolation(struct ct_buf *out, const json_t *report);
 void ct_html_ladder(struct ct_buf *out, const json_t *report);
 void ct_html_hosts(struct ct_buf *out, const json_t *report);
 void ct_html_counters(struct ct_buf *out, const json_t *report);
+void ct_html_timelines(struct ct_buf *out, const json_t *report); /* report_time.c */
+void ct_html_baseline(struct ct_buf *out, const json_t *report);  /* report_baseline.c */
+void ct_html_matrix(struct ct_buf *out, const struct ct_page *report);
 void ct_html_settings(struct ct_buf *out, const json_t *report);
 
 #endif

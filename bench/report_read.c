@@ -8,12 +8,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "accept/accept.h"
 #include "advise/advise.h"
 #include "fabric.h"
+#include "heat.h"
 #include "picture.h"
 #include "report.h"
+#include "report_time.h"
 
-enum { JSON_MOST = 256 << 20, PATH_ROOM = 4096, CLASSES_MOST = 4 };
+enum { JSON_MOST = 256 << 20, PATH_ROOM = 4096, CLASSES_MOST = 4, WORST_PAIRS = 20 };
 
 void ct_page_note(json_t *report, const char *format, ...)
 {
@@ -36,7 +39,13 @@ const char *ct_page_text(const json_t *object, const char *key, const char *othe
 
 static void label(json_t *report, const char *text)
 {
-	(void)json_array_append_new(json_object_get(report, "labels"), json_string(text));
+	json_t *labels = json_object_get(report, "labels"), *other;
+	size_t i;
+
+	json_array_foreach(labels, i, other)
+		if (strcmp(json_string_value(other), text) == 0)
+			return;
+	(void)json_array_append_new(labels, json_string(text));
 }
 
 /* ---- findings -------------------------------------------------------------------------------- */
@@ -137,6 +146,14 @@ static void add_slow_parts(json_t *report, const json_t *isolation)
 	}
 }
 
+/* Did the run not come to its end? */
+static bool is_cut_short(const json_t *report)
+{
+	const char *state = ct_page_text(json_object_get(report, "run"), "state", "done");
+
+	return strcmp(state, "done") != 0;
+}
+
 /* verdict.json: all of it that is known here; other parts are left to later versions. */
 static ct_status take_verdict(json_t *report, const json_t *verdict)
 {
@@ -172,14 +189,17 @@ static ct_status take_verdict(json_t *report, const json_t *verdict)
 	if (json_is_object(json_object_get(verdict, "isolation")))
 		(void)json_object_set(report, "isolation", json_object_get(verdict, "isolation"));
 	add_slow_parts(report, json_object_get(verdict, "isolation"));
-	return CT_OK;
+	if (!json_is_true(json_object_get(verdict, "interrupted")) && is_cut_short(report))
+		ct_page_note(report, "verdict.json is older than the last points: that of an earlier end");
+	return ct_soak_json(json_object_get(verdict, "soak"), report);
 }
 
 /* What accept --pretend concluded: its slow parts are what to fix. */
 static ct_status take_isolation(json_t *report, json_t *isolation)
 {
-	json_t *slow = json_object_get(isolation, "slow");
+	json_t *slow = json_object_get(isolation, "slow"), *differences = json_object_get(isolation, "differences");
 	bool pretended = json_is_true(json_object_get(isolation, "pretended"));
+	size_t bad = json_array_size(slow) + json_array_size(differences);
 	char reason[160];
 
 	(void)json_object_set(report, "isolation", isolation);
@@ -188,9 +208,12 @@ static ct_status take_isolation(json_t *report, json_t *isolation)
 	add_slow_parts(report, isolation);
 	if (json_object_get(report, "verdict") != NULL)
 		return CT_OK;
-	snprintf(reason, sizeof(reason), "%zu slow parts", json_array_size(slow));
-	(void)json_object_set_new(report, "verdict", json_pack("{s:s, s:s}", "word",
-		json_array_size(slow) > 0 ? "fail" : "pass", "reason", reason));
+	if (json_array_size(differences) > 0)
+		(void)json_object_set(report, "differences", differences);
+	snprintf(reason, sizeof(reason), "%s%zu slow parts, %zu nodes that differ", pretended ? "pretended: " : "",
+		json_array_size(slow), json_array_size(differences));
+	(void)json_object_set_new(report, "verdict", json_pack("{s:s, s:s}", "word", bad > 0 ? "fail" : "pass", "reason",
+		reason));
 	return CT_OK;
 }
 
@@ -285,6 +308,29 @@ static ct_status take_fabric(struct ct_page *report, const char *path)
 	return status;
 }
 
+static ct_status take_matrix(struct ct_page *report, const json_t *json, const char *name)
+{
+	struct ct_heat heat;
+	json_t *worst;
+	ct_status status = ct_heat_parse(json, name, &heat);
+
+	if (status == CT_INVALID) {
+		ct_page_note(report->json, "left out: %s", ct_why());
+		return CT_OK;
+	}
+	if (status != CT_OK)
+		return status;
+	if (heat.pretended)
+		label(report->json, "pretended");
+	status = ct_heat_svg(&heat, &report->heat);
+	worst = ct_heat_worst(&heat, WORST_PAIRS);
+	if (status == CT_OK && (worst == NULL || json_object_set(report->json, "worst_pairs", worst) != 0))
+		status = CT_NOMEM;
+	json_decref(worst);
+	ct_free((void *)(uintptr_t)heat.ns);
+	return status;
+}
+
 /* ---- the directory --------------------------------------------------------------------------- */
 
 static bool is_there(const char *dir, const char *name, char path[PATH_ROOM])
@@ -310,6 +356,43 @@ static json_t *load(json_t *report, const char *dir, const char *name, bool want
 	return json;
 }
 
+/* Is STAGE one of LIST ("pairs,rails"; NULL or "" = all)? */
+static bool is_asked_for(const char *list, const char *stage)
+{
+	size_t length = strlen(stage);
+
+	if (list == NULL || list[0] == '\0')
+		return true;
+	for (; *list != '\0'; list += strcspn(list, ","), list += *list == ',')
+		if (strncmp(list, stage, length) == 0 && (list[length] == ',' || list[length] == '\0'))
+			return true;
+	return false;
+}
+
+/* Of an accept that did not come to its end: the stage that it was in, and those that it never began. */
+static void note_stages(json_t *report, const json_t *run)
+{
+	const char *at = ct_page_text(run, "stage", ""), *asked = json_string_value(json_object_get(
+		json_object_get(run, "options"), "stages"));
+	char rest[300] = "";
+	size_t used = 0;
+	bool behind = false;
+
+	if (at[0] == '\0')
+		return;
+	for (int i = 0; i < CT_NSTAGES; i++) {
+		const char *name = ct_stage_name((enum ct_stage)i);
+
+		if (i == CT_STAGE_SOAK && json_integer_value(json_object_get(json_object_get(run, "options"), "soak")) == 0)
+			continue;
+		if (behind && is_asked_for(asked, name) && used < sizeof(rest))
+			used += (size_t)snprintf(rest + used, sizeof(rest) - used, "%s%s", used > 0 ? ", " : "", name);
+		behind = behind || strcmp(name, at) == 0;
+	}
+	ct_page_note(report, "missing: a part of stage %s, in which the run ended%s%s; --resume goes on from there", at,
+		used > 0 ? ", and all of " : "", rest);
+}
+
 static void take_run(json_t *report, const char *dir)
 {
 	json_t *run = load(report, dir, "run.json", true);
@@ -321,6 +404,8 @@ static void take_run(json_t *report, const char *dir)
 		ct_page_note(report, "the run did not come to its end: %s%s%s", state[0] != '\0' ? state :
 			"no state", ct_page_text(run, "note", "")[0] != '\0' ? ": " : "",
 			ct_page_text(run, "note", ""));
+	if (strcmp(state, "done") != 0)
+		note_stages(report, run);
 	(void)json_object_set_new(report, "run", run);
 }
 
@@ -335,6 +420,8 @@ static ct_status take_json(struct ct_page *report, json_t *json, const char *nam
 		return take_isolation(report->json, json);
 	if (strcmp(schema, "colltune-ladder/1") == 0)
 		return json_object_set(report->json, "ladder", json) == 0 ? CT_OK : CT_NOMEM;
+	if (strcmp(schema, "colltune-matrix/1") == 0)
+		return take_matrix(report, json, name);
 	ct_page_note(report->json, "left out: %s: schema \"%s\" is none of verdict, isolation, ladder", name,
 		schema);
 	return CT_INVALID;
@@ -342,7 +429,7 @@ static ct_status take_json(struct ct_page *report, json_t *json, const char *nam
 
 static ct_status read_directory(struct ct_page *report, const char *dir)
 {
-	static const char *const names[] = { "verdict.json", "isolation.json", "ladder.json", NULL };
+	static const char *const names[] = { "verdict.json", "isolation.json", "ladder.json", "matrix.json", NULL };
 	char path[PATH_ROOM];
 	ct_status status = CT_OK;
 
@@ -427,7 +514,8 @@ static void judge_points(json_t *report)
 
 ct_status ct_page_read(const char *path, struct ct_page *report)
 {
-	struct ct_page made = { .nodes = ct_buf_make(64 << 20), .fabric = ct_buf_make(64 << 20) };
+	struct ct_page made = { .nodes = ct_buf_make(64 << 20), .fabric = ct_buf_make(64 << 20),
+		.heat = ct_buf_make(16 << 20) };
 	char clean[512];
 	struct stat st;
 	ct_status status;
@@ -461,5 +549,6 @@ void ct_page_free(struct ct_page *report)
 	json_decref(report->json);
 	ct_buf_free(&report->nodes);
 	ct_buf_free(&report->fabric);
+	ct_buf_free(&report->heat);
 	report->json = NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "measure/measure.h"
 #include "report.h"
+#include "report_time.h"
 
 enum { LINE_MOST = 16 << 20, NOTES_MOST = 20 };
 
@@ -33,6 +34,8 @@ struct reading {
 	size_t bad;
 	struct curve *curves;
 	size_t n, room;
+	struct ct_track *track;
+	bool sizes; /* another job size was told of */
 };
 
 static bool same_curve(const struct ct_result *a, const struct ct_result *b)
@@ -101,6 +104,7 @@ static ct_status add_result(struct reading *r, const struct ct_result *result)
 	struct cell *cell = curve != NULL ? find_cell(curve, result) : NULL;
 	void *rows = cell != NULL ? cell->medians : NULL;
 
+	ct_track_add(r->track, result);
 	if (cell == NULL || !grow(&rows, cell->n, &cell->room, sizeof(*cell->medians)))
 		return CT_NOMEM;
 	cell->medians = rows;
@@ -129,6 +133,29 @@ static void bad_line(struct reading *r)
 		ct_page_note(r->report, "left out: %s", ct_why());
 }
 
+/* The first line says where and how; another one: two runs were put into one file. */
+static ct_status take_environment(struct reading *r, json_t *record)
+{
+	if (json_object_get(r->report, "environment") != NULL) {
+		ct_page_note(r->report, "%s:%llu: a second environment record: the results of two runs in one file; settings "
+			"are shown of the first one", r->path, (unsigned long long)r->line);
+		return CT_OK;
+	}
+	return json_object_set(r->report, "environment", record) == 0 ? CT_OK : CT_NOMEM;
+}
+
+/* Results of another job size are good, but nobody may take them for this job's. */
+static void look_at_size(struct reading *r, const struct ct_result *result)
+{
+	const json_t *ranks = json_object_get(json_object_get(r->report, "environment"), "nranks");
+
+	if (r->sizes || !json_is_integer(ranks) || json_integer_value(ranks) == (json_int_t)result->nranks)
+		return;
+	r->sizes = true;
+	ct_page_note(r->report, "%s:%llu: a point of %u ranks where the job has %lld: such points are curves of their own",
+		r->path, (unsigned long long)r->line, result->nranks, (long long)json_integer_value(ranks));
+}
+
 static ct_status take_line(struct reading *r, const char *text, size_t length)
 {
 	json_t *record = NULL;
@@ -139,7 +166,7 @@ static ct_status take_line(struct reading *r, const char *text, size_t length)
 	snprintf(name, sizeof(name), "%.200s:%llu", r->path, (unsigned long long)r->line);
 	status = ct_json_parse(text, length, name, &record);
 	if (status == CT_OK && strcmp(ct_page_text(record, "kind", ""), "environment") == 0) {
-		status = json_object_set(r->report, "environment", record) == 0 ? CT_OK : CT_NOMEM;
+		status = take_environment(r, record);
 		json_decref(record);
 		return status;
 	}
@@ -147,6 +174,7 @@ static ct_status take_line(struct reading *r, const char *text, size_t length)
 		status = ct_record_parse(record, r->path, r->line, &result);
 	json_decref(record);
 	if (status == CT_OK) {
+		look_at_size(r, &result);
 		ct_free(result.samples_ns);
 		ct_free(result.hist);
 		result.samples_ns = NULL;
@@ -275,12 +303,13 @@ static json_t *curve_json(struct curve *curve)
 
 ct_status ct_page_series(json_t *report, const char *path)
 {
-	struct reading r = { .report = report, .path = path };
+	struct reading r = { .report = report, .path = path, .track = ct_track_open() };
 	json_t *series = json_array();
 	FILE *file = fopen(path, "re");
-	ct_status status = series == NULL ? CT_NOMEM : CT_OK;
+	ct_status status = series == NULL || r.track == NULL ? CT_NOMEM : CT_OK;
 
 	if (file == NULL) {
+		ct_track_close(r.track);
 		json_decref(series);
 		return ct_fail(CT_IO, "%s: cannot be read", path);
 	}
@@ -297,6 +326,9 @@ ct_status ct_page_series(json_t *report, const char *path)
 	fclose(file);
 	if (status == CT_OK && json_object_set(report, "series", series) != 0)
 		status = CT_NOMEM;
+	if (status == CT_OK)
+		status = ct_track_json(r.track, report);
+	ct_track_close(r.track);
 	json_decref(series);
 	return status;
 }

@@ -210,6 +210,8 @@ void ct_html_counters(struct ct_buf *out, const json_t *report)
 	table(out, "differences over all rounds, summed over ranks", "operation|candidate|#bytes|#received|#sent|"
 		"#retransmits|#context switches|#of them forced|#page faults");
 	json_array_foreach(series, i, curve) {
+		if (json_object_get(curve, "beside") != NULL)
+			continue;
 		json_array_foreach(json_object_get(curve, "points"), k, point) {
 			ct_buf_add(out, "<tr>");
 			ct_html_cell(out, "", ct_page_text(curve, "coll", "?"));
@@ -344,7 +346,8 @@ void ct_html_figures(struct ct_buf *out, const json_t *report)
 	json_t *figures = json_object_get(report, "figures"), *f;
 	size_t i;
 
-	if (json_object_get(report, "stages") == NULL && json_array_size(figures) == 0)
+	if (json_object_get(report, "stages") == NULL && json_array_size(figures) == 0 &&
+	    json_array_size(json_object_get(report, "differences")) == 0)
 		return;
 	section(out, "figures", "Judged");
 	stages(out, report);
@@ -392,6 +395,33 @@ void ct_html_isolation(struct ct_buf *out, const json_t *report)
 		real_cell(out, 2, json_object_get(part, "share"));
 		count_cell(out, json_object_get(part, "samples"));
 		ct_html_cell(out, "", json_is_true(json_object_get(part, "confirmed")) ? "yes" : "no");
+		ct_buf_add(out, "</tr>\n");
+	}
+	end_table(out);
+	ct_buf_add(out, "</section>\n");
+}
+
+/* ---- pairs ----------------------------------------------------------------------------------- */
+
+void ct_html_matrix(struct ct_buf *out, const struct ct_page *report)
+{
+	const json_t *list = json_object_get(report->json, "worst_pairs"), *pair;
+	size_t i;
+
+	if (report->heat.used == 0)
+		return;
+	section(out, "matrix", "Every pair");
+	ct_buf_add(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"heat map of all pairs\">\n%s</div>\n",
+		report->heat.text);
+	if (json_array_size(list) == 0)
+		ct_buf_add(out, "<p>No pair takes more than 1.1 times the median.</p>\n");
+	table(out, "slowest pairs, the worst first", "from|to|#time|#times the median");
+	json_array_foreach(list, i, pair) {
+		ct_buf_add(out, "<tr>");
+		ct_html_cell(out, "", ct_page_text(pair, "from", "?"));
+		ct_html_cell(out, "", ct_page_text(pair, "to", "?"));
+		time_cell(out, json_object_get(pair, "ns"));
+		real_cell(out, 2, json_object_get(pair, "times"));
 		ct_buf_add(out, "</tr>\n");
 	}
 	end_table(out);

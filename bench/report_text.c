@@ -76,6 +76,8 @@ static void all_rows(const struct ct_page *report, each_row *each, void *arg)
 		each(arg, &row);
 	}
 	json_array_foreach(json_object_get(report->json, "series"), i, curve) {
+		if (json_object_get(curve, "beside") != NULL) /* another run's */
+			continue;
 		json_array_foreach(json_object_get(curve, "points"), k, p) {
 			curve_row(curve, p, &row);
 			each(arg, &row);
@@ -155,12 +157,24 @@ static void add_findings(struct junit *j, const json_t *fixes)
 	}
 }
 
+/* Where from, and what it is not: "pretended". */
+static void suite_name(const json_t *report, char out[TEXT_ROOM])
+{
+	const json_t *text;
+	size_t i, used = (size_t)snprintf(out, TEXT_ROOM, "%.400s", ct_page_text(report, "source", "colltune"));
+
+	json_array_foreach(json_object_get(report, "labels"), i, text)
+		if (used < TEXT_ROOM)
+			used += (size_t)snprintf(out + used, TEXT_ROOM - used, " (%.200s)", json_string_value(text));
+}
+
 ct_status ct_page_junit(const struct ct_page *report, struct ct_buf *out)
 {
 	const json_t *fixes = json_object_get(report->json, "fixes"), *fix;
 	const json_t *verdict = json_object_get(report->json, "verdict");
 	const char *word = ct_page_text(verdict, "word", "unjudged");
 	struct junit j = { .tests = 1 };
+	char name[TEXT_ROOM];
 	size_t i;
 
 	all_rows(report, count_test, &j);
@@ -171,7 +185,8 @@ ct_status ct_page_junit(const struct ct_page *report, struct ct_buf *out)
 	ct_xml_open(&j.xml);
 	ct_xml_begin(&j.xml, "testsuites");
 	ct_xml_begin(&j.xml, "testsuite");
-	clean_attribute(&j.xml, "name", ct_page_text(report->json, "source", "colltune"));
+	suite_name(report->json, name);
+	clean_attribute(&j.xml, "name", name);
 	ct_xml_number(&j.xml, "tests", j.tests + json_array_size(fixes));
 	ct_xml_number(&j.xml, "failures", j.failures);
 	ct_xml_number(&j.xml, "skipped", j.skipped);
@@ -221,8 +236,18 @@ static void csv_row(void *arg, const struct row *row)
 
 ct_status ct_page_csv(const struct ct_page *report, struct ct_buf *out)
 {
+	const json_t *text;
+	size_t i;
+
 	ct_buf_add(out, "kind,coll,type,candidate,ranks,in_place,bytes,time_ns,low_ns,high_ns,busbw_Bps,"
 		"expected_ns,rounds,wrong,verdict,note\n");
+	json_array_foreach(json_object_get(report->json, "labels"), i, text) {
+		const struct row row = { .kind = "label", .coll = "", .type = "", .verdict = "",
+			.note = json_string_value(text) };
+
+		if (ct_buf_status(out) == CT_OK)
+			csv_row(out, &row);
+	}
 	if (ct_buf_status(out) == CT_OK)
 		all_rows(report, csv_row, out);
 	return ct_buf_status(out);
@@ -386,12 +411,19 @@ ct_status ct_page_prometheus(const struct ct_page *report, struct ct_buf *out)
 	};
 	static const char *const words[] = { "pass", "warn", "fail", "inconclusive", "unjudged" };
 	const char *word = ct_page_text(json_object_get(report->json, "verdict"), "word", "");
+	const json_t *text;
+	size_t k;
 
 	ct_buf_add(out, "# HELP colltune_verdict 1 at the verdict that was reached.\n"
 		"# TYPE colltune_verdict gauge\n");
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		ct_buf_add(out, "colltune_verdict{verdict=\"%s\"} %d\n", words[i],
 			strcmp(word, words[i]) == 0);
+	ct_buf_add(out, "# HELP colltune_label What these results are, or are not.\n# TYPE colltune_label gauge\n");
+	json_array_foreach(json_object_get(report->json, "labels"), k, text) {
+		ct_buf_add(out, "colltune_label{");
+		label(out, "text", json_string_value(text), "} 1\n");
+	}
 	ct_buf_add(out, "# HELP colltune_findings Findings to deal with.\n# TYPE colltune_findings gauge\n"
 		"colltune_findings %zu\n", json_array_size(json_object_get(report->json, "fixes")));
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {

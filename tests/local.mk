@@ -83,7 +83,7 @@ AM_TESTS_ENVIRONMENT = \
 	MPI_CFLAGS='$(MPI_CFLAGS)'; export MPI_CFLAGS;
 
 EXTRA_DIST += $(shell_tests) $(mpirun_tests) tests/testbed/counters.t tests/testbed/fabrics.t tests/testbed/rails.t \
-	tests/testbed/raw.t tests/testbed/roce.t tests/testbed/roce_congest.t tests/testbed/roce_two.t tests/testbed/two.t \
+	tests/testbed/raw.t tests/testbed/roce.t tests/testbed/roce_congest.t tests/testbed/roce_two.t tests/testbed/slow.t tests/testbed/two.t \
 	tests/testbed/verbs.t tests/testbed/words.sh tests/run-tap tests/tap.sh tests/lsan.supp
 
 # All that "make check" compiles, without running it.
@@ -93,7 +93,7 @@ programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 if WITH_VERBS
 if WITH_MPI
 testbed_tests += tests/testbed/counters.t tests/testbed/fabrics.t tests/testbed/rails.t tests/testbed/raw.t \
-	tests/testbed/roce.t tests/testbed/roce_congest.t tests/testbed/roce_two.t tests/testbed/two.t tests/testbed/verbs.t
+	tests/testbed/roce.t tests/testbed/roce_congest.t tests/testbed/roce_two.t tests/testbed/slow.t tests/testbed/two.t tests/testbed/verbs.t
 endif
 endif
 check-testbed: all

@@ -57,14 +57,24 @@
 		time: { title: "time", text: timeText, of: p => [p.time_ns, p.low_ns, p.high_ns, p.expected_ns] },
 	};
 
+	/* A timeline's points have a moment and one value; its axes are linear and begin at 0. */
+	function timeView(unit) {
+		const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+		return { title: unit === "ns" ? "time of one operation" : unit, linear: true, of: p => [p.y],
+			text: v => v === 0 ? "0" : unit === "ns" ? timeText(v) : short.format(v) };
+	}
+
 	/* Log axes begin above 0; a barrier has no bytes. */
 	function xOf(p) {
+		if (p.t !== undefined)
+			return p.t;
 		return p.bytes > 0 ? p.bytes : 1;
 	}
 
 	function line(curve, i, view, part, more) {
 		return Object.assign({
-			data: curve.points.map(p => ({ x: xOf(p), y: view.of(p)[part], point: p })).filter(q => q.y > 0),
+			data: curve.points.map(p => ({ x: xOf(p), y: view.of(p)[part], point: p }))
+				.filter(q => q.y > 0 || (view.linear && q.y === 0)),
 			borderColor: hue(i), borderWidth: 2, pointRadius: 0, pointHitRadius: 0, pointHoverRadius: 0, fill: false,
 			curve: i, part: part, tension: 0,
 		}, more);
@@ -77,8 +87,9 @@
 			const thin = { borderWidth: 0 };
 			sets.push(line(curve, i, view, 1, thin));
 			sets.push(line(curve, i, view, 2, { borderWidth: 0, fill: "-1", backgroundColor: hue(i) + "40" }));
-			sets.push(line(curve, i, view, 0, { label: curve.candidate, pointRadius: 3, pointHitRadius: 8,
-				pointHoverRadius: 7, pointBackgroundColor: hue(i), borderDash: dashes[Math.floor(i / hues.length) % 4] }));
+			sets.push(line(curve, i, view, 0, { label: curve.candidate, pointRadius: view.linear ? 0 : 3, pointHitRadius: 8,
+				pointHoverRadius: 7, pointBackgroundColor: hue(i), borderDash: curve.beside ? [6, 4] :
+				dashes[Math.floor(i / hues.length) % 4] }));
 			sets.push(line(curve, i, view, 3, { borderDash: [3, 4], borderWidth: 1.5 }));
 		});
 		return sets;
@@ -86,6 +97,8 @@
 
 	function told(view, curve, p) {
 		const [value, low, high, expected] = view.of(p);
+		if (view.linear)
+			return curve.candidate + ", at " + Number(p.t.toPrecision(3)) + " s: " + view.text(value);
 		let text = curve.candidate + ", " + sizeText(p.bytes) + ": " + view.text(value) + " [" + view.text(low) + ", " +
 			view.text(high) + "]";
 		if (expected > 0)
@@ -95,20 +108,27 @@
 		return text + (p.wrong > 0 ? ", WRONG DATA" : "");
 	}
 
+	/* Seconds are spread evenly; sizes stand where they were measured. */
+	function axisX(plot, grid, ticks) {
+		if (plot.view.linear)
+			return { type: "linear", grid: grid, title: { display: true, text: "seconds", color: ink("--ink") }, ticks: ticks };
+		return { type: "logarithmic", grid: grid, title: { display: true, text: "bytes", color: ink("--ink") },
+			afterBuildTicks: axis => {
+				const all = new Set();
+				plot.curves.forEach(c => c.points.forEach(p => all.add(xOf(p))));
+				axis.ticks = Array.from(all).sort((a, b) => a - b).map(v => ({ value: v }));
+			},
+			ticks: Object.assign({ callback: v => sizeText(v) }, ticks) };
+	}
+
 	function options(plot) {
 		const grid = { color: ink("--line") }, ticks = { color: ink("--ink"), maxRotation: 0, autoSkipPadding: 12 };
 		return {
 			animation: false, responsive: true, maintainAspectRatio: false, parsing: true,
 			interaction: { mode: "nearest", intersect: false },
 			scales: {
-				x: { type: "logarithmic", grid: grid, title: { display: true, text: "bytes", color: ink("--ink") },
-					afterBuildTicks: axis => {
-						const all = new Set();
-						plot.curves.forEach(c => c.points.forEach(p => all.add(xOf(p))));
-						axis.ticks = Array.from(all).sort((a, b) => a - b).map(v => ({ value: v }));
-					},
-					ticks: Object.assign({ callback: v => sizeText(v) }, ticks) },
-				y: { type: "logarithmic", grid: grid,
+				x: axisX(plot, grid, ticks),
+				y: { type: plot.view.linear ? "linear" : "logarithmic", grid: grid, beginAtZero: plot.view.linear === true,
 					title: { display: true, text: plot.view.title, color: ink("--ink") },
 					ticks: Object.assign({ callback: v => plot.view.text(v) }, ticks) },
 			},
@@ -194,7 +214,7 @@
 		});
 		axes.textContent = "Shown";
 		what.append(axes);
-		for (const name of ["rate", "time"]) {
+		for (const name of plot.view.linear ? [] : ["rate", "time"]) {
 			const usable = plot.curves.some(c => c.points.some(p => views[name].of(p)[0] > 0));
 			if (usable)
 				what.append(choice("radio", "view" + number, " " + views[name].title, views[name] === plot.view, () => {
@@ -202,7 +222,8 @@
 					draw(plot);
 				}));
 		}
-		figure.insertBefore(what, plot.canvas.parentNode);
+		if (!plot.view.linear)
+			figure.insertBefore(what, plot.canvas.parentNode);
 		figure.insertBefore(which, plot.canvas.parentNode);
 	}
 
@@ -216,24 +237,36 @@
 		});
 	}
 
-	function start(canvas, number) {
-		const group = Number(canvas.dataset.group);
-		const curves = data.series.filter(c => c.group === group && c.points.length > 0);
-		const rate = curves.some(c => c.coll !== "p2p_latency" && c.points.some(p => p.busbw_Bps > 0));
+	function start(canvas, number, curves, view) {
 		const say = document.createElement("p");
-		const plot = { canvas: canvas, curves: curves, view: rate ? views.rate : views.time, chart: null, on: curves.map(() => true),
+		const plot = { canvas: canvas, curves: curves, view: view, chart: null, on: curves.map(() => true),
 			at: -1, curve: 0, say: say, keys: [] };
 		say.className = "told";
 		say.setAttribute("aria-live", "polite");
-		say.textContent = "Arrow keys on the chart walk over its values. Bands: 95 % intervals; dashed: expected here.";
+		say.textContent = "Arrow keys on the chart walk over its values." + (view.linear ? "" :
+			" Bands: 95 % intervals; dashed: expected here.");
 		canvas.parentNode.after(say);
 		controls(plot, canvas.closest("figure"), number);
 		canvas.addEventListener("keydown", event => walk(plot, event));
 		charts.push(plot);
 	}
 
+	function startCurves(canvas, number) {
+		const group = Number(canvas.dataset.group);
+		const curves = data.series.filter(c => c.group === group && c.points.length > 0);
+		const rate = curves.some(c => c.coll !== "p2p_latency" && c.points.some(p => p.busbw_Bps > 0));
+		start(canvas, number, curves, rate ? views.rate : views.time);
+	}
+
+	function startTimeline(canvas, number) {
+		const timeline = data.timelines[Number(canvas.dataset.time)];
+		const lines = timeline.lines.map(l => ({ candidate: l.name, points: l.points }));
+		start(canvas, "t" + number, lines, timeView(timeline.unit));
+	}
+
 	if (typeof Chart !== "undefined") {
-		document.querySelectorAll("canvas[data-group]").forEach(start);
+		document.querySelectorAll("canvas[data-group]").forEach(startCurves);
+		document.querySelectorAll("canvas[data-time]").forEach(startTimeline);
 		colour();
 		dark.addEventListener("change", colour);
 		window.addEventListener("beforeprint", () => charts.forEach(p => p.chart.resize()));

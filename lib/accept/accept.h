@@ -39,6 +39,21 @@ const char *ct_stage_name(enum ct_stage stage);
 /* "environment,pairs" to a bit mask (bit i = stage i); CT_INVALID names the nearest. */
 ct_status ct_stages_parse(const char *text, uint32_t *mask);
 
+/* Leaves of the job's hosts: OF one number below N for each. */
+struct ct_leaves {
+	uint32_t n, *of, uplinks; /* uplinks: of a leaf, the fewest; 0 = not known */
+	bool rail_leaves;	  /* the rails of a host hang on leaves of their own; n counts those of the first */
+	char (*names)[CT_FABRIC_NAME];
+};
+
+/* Leaves of WORLD's hosts in FABRIC, which is read or declared. Hosts are found by their names, whole or up to the
+ * first dot; those that are not in it share one more leaf, and *MISSING counts them. A host's leaf is that of its
+ * first adapter; another leaf at another adapter makes rails with leaves of their own. Freed with
+ * ct_leaves_free(). CT_INVALID (SOURCE has none of the hosts), CT_NOMEM. Pure. */
+ct_status ct_leaves_of(const struct ct_fabric *fabric, const struct ct_world *world, const char *source,
+	struct ct_leaves *leaves, uint32_t *missing);
+void ct_leaves_free(struct ct_leaves *leaves);
+
 struct ct_accept_plan {
 	uint64_t budget_ns;		       /* of all stages but soak together; 0 = 60 s */
 	uint64_t soak_ns;		       /* of the soak; 0 = none */
@@ -60,6 +75,7 @@ struct ct_accept_plan {
 	} bands;
 	const struct ct_profile *profile;	/* borrowed until the report is freed; may be NULL */
 	char today[11];				/* for its waivers, "2026-11-22" */
+	const struct ct_leaves *leaves;		/* the same on every rank; borrowed until the report is freed; NULL = one */
 	const struct ct_module *const *modules; /* what the session was opened with; may be NULL */
 	const struct ct_net_settings *net_settings;
 	/* Of this rank's host. Rank 0's is drawn (NULL: the map stage is skipped); one rank of each
@@ -67,6 +83,8 @@ struct ct_accept_plan {
 	const struct ct_machine *machine;
 	/* Progress, one line without newline; called on rank 0 only. May be NULL. */
 	void (*on_line)(void *arg, const char *line);
+	/* Before each stage, on every rank. Its error ends the run. May be NULL. */
+	ct_status (*on_stage)(void *arg, enum ct_stage stage);
 	/* Every result, judged, on every rank, as ct_measure_plan's; round counts from 0. */
 	ct_on_result *on_result;
 	/* Points already measured (resume): the stored result or NULL; the same answer on every
@@ -150,6 +168,8 @@ struct ct_accept_report {
 	size_t nenv;
 	struct ct_env_difference *differences; /* rank 0's only */
 	size_t ndifferences;
+	struct ct_findings rails; /* where hosts' rails differ; rank 0's only */
+	uint32_t nrails_differ;	  /* how many; on every rank */
 	uint32_t nsettings, nfacts, ncompared; /* how many there are; hosts compared */
 	char **map; /* lines of the map stage */
 	size_t nmap;

@@ -289,7 +289,7 @@ static const char *node_text(const struct ct_fleet *fleet, uint32_t node, char o
 
 const char *ct_blame_text(const struct ct_fleet *fleet, const struct ct_blame *b, char out[CT_BLAME_TEXT])
 {
-	char factor[80], node[96], other[96], nic[48] = "";
+	char factor[80], node[96], other[96], nic[48] = "", leaf[80] = "";
 	bool of_node = b->kind >= CT_BLAME_NODE;
 
 	snprintf(factor, sizeof(factor), "%.2f times slower [%.2f, %.2f]%s", b->factor, b->low, b->high,
@@ -306,7 +306,9 @@ const char *ct_blame_text(const struct ct_fleet *fleet, const struct ct_blame *b
 		snprintf(out, CT_BLAME_TEXT, "rail %u on all nodes: %s than the other rails", b->rail, factor);
 		break;
 	case CT_BLAME_UPLINK:
-		snprintf(out, CT_BLAME_TEXT, "leaf %u, uplinks: %.0f %% of its traffic is %s", b->leaf,
+		if (fleet->leaf_names != NULL)
+			snprintf(leaf, sizeof(leaf), " (%.70s)", fleet->leaf_names[b->leaf / (fleet->rail_leaves ? fleet->rails : 1)]);
+		snprintf(out, CT_BLAME_TEXT, "leaf %u%s, uplinks: %.0f %% of its traffic is %s", b->leaf, leaf,
 			b->share * 100, factor);
 		break;
 	case CT_BLAME_NODE:

@@ -12,6 +12,7 @@
 enum { FILE_MOST = 4 << 20, ROWS_MOST = 1024 };
 
 struct comparing {
+	struct ct_accept *run;
 	struct ct_accept_report *report;
 	const struct ct_world *world;
 	struct ct_machine *first;
@@ -65,6 +66,19 @@ static ct_status compare(struct comparing *c, uint32_t host, const struct ct_mac
 	return s;
 }
 
+/* For the stage rails, since nobody holds all machine files. A host without PCI devices has none. */
+static ct_status keep_rails(struct ct_accept *run, uint32_t host, const struct ct_machine *machine)
+{
+	struct ct_rails *rails = &run->rails[run->nrails];
+	ct_status s = ct_machine_rails(machine, rails);
+
+	if (s != CT_OK)
+		return s == CT_NOMEM ? s : CT_OK;
+	snprintf(rails->host, sizeof(rails->host), "%s", run->world->hosts[host].name);
+	run->nrails++;
+	return CT_OK;
+}
+
 /* A host whose file cannot be had or read is not compared, which the report says by its number. */
 static ct_status take(void *arg, uint32_t host, const char *text, size_t bytes)
 {
@@ -74,13 +88,15 @@ static ct_status take(void *arg, uint32_t host, const char *text, size_t bytes)
 
 	if (text == NULL || ct_machine_parse(text, bytes, c->world->hosts[host].name, &machine) != CT_OK)
 		return CT_OK;
+	s = keep_rails(c->run, host, machine);
 	if (c->first == NULL) {
 		c->first = machine;
 		c->first_host = host;
 		c->compared = 1;
-		return CT_OK;
+		return s;
 	}
-	s = compare(c, host, machine);
+	if (s == CT_OK)
+		s = compare(c, host, machine);
 	c->compared += s == CT_OK;
 	ct_machine_free(machine);
 	return s == CT_NOMEM ? s : CT_OK;
@@ -132,7 +148,7 @@ static void find_odd(struct comparing *c)
 
 ct_status ct_accept_differences(struct ct_accept *run)
 {
-	struct comparing c = { .report = run->report, .world = run->world };
+	struct comparing c = { .run = run, .report = run->report, .world = run->world };
 	struct ct_gather gather = { .what = "machine file", .limit = FILE_MOST, .take = take, .arg = &c };
 	int64_t counts[3] = { 0 };
 	char *text = NULL;
@@ -143,7 +159,10 @@ ct_status ct_accept_differences(struct ct_accept *run)
 	if (run->plan.machine == NULL || ct_machine_text(run->plan.machine, false, &text, &gather.bytes) != CT_OK)
 		gather.bytes = 0;
 	gather.text = text;
-	s = ct_session_gather(run->session, &gather);
+	run->rails = ct_alloc(run->world->nhosts, sizeof(*run->rails));
+	s = ct_session_agree(run->session, run->rails != NULL ? CT_OK : CT_NOMEM);
+	if (s == CT_OK)
+		s = ct_session_gather(run->session, &gather);
 	if (s == CT_OK && run->world->rank == 0)
 		find_odd(&c);
 	for (size_t i = 0; run->world->rank == 0 && i < run->report->ndifferences; i++)

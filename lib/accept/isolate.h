@@ -23,6 +23,7 @@ struct ct_fleet {
 	/* What one message should take, ns: within a leaf and between leaves; 0 = not known. */
 	double expected_ns[2];
 	const char *const *names; /* per node, clean for terminals; NULL = "node 17" */
+	const char *const *leaf_names; /* per number in leaf_of, the same; NULL = "leaf 3" */
 };
 
 /* One message stream of a round, from one node to another on one rail. */

@@ -170,6 +170,19 @@ static void judge_spread(struct ct_accept_report *r)
 /* ---- all
  * ----------------------------------------------------------------------------------------- */
 
+/* What the stage rails found comes first: it has been looked at already. */
+static ct_status add_rails(struct ct_accept_report *r)
+{
+	for (size_t i = 0; i < r->rails.n; i++) {
+		struct ct_finding *f = ct_finding_add(&r->findings, r->rails.list[i].rule);
+
+		if (f == NULL)
+			return CT_NOMEM;
+		*f = r->rails.list[i];
+	}
+	return CT_OK;
+}
+
 static ct_status advise(struct ct_accept_report *r, const struct ct_world *world,
 			const struct ct_facts *facts)
 {
@@ -197,7 +210,9 @@ static ct_status advise(struct ct_accept_report *r, const struct ct_world *world
 	}
 	in.series = series;
 	ct_findings_free(&r->findings);
-	s = ct_advise(&in, &r->findings);
+	s = add_rails(r);
+	if (s == CT_OK)
+		s = ct_advise(&in, &r->findings);
 	ct_free(series);
 	return s;
 }
@@ -284,6 +299,7 @@ static void count_parts(const struct ct_accept_report *r, uint32_t *bad, uint32_
 	}
 	for (int i = 0; r->soak.n > 0 && !r->oversubscribed && i < 2; i++)
 		*odd += r->soak.verdict[i].drifts || r->soak.verdict[i].flapping;
+	*odd += r->nrails_differ;
 }
 
 /* The worst part by name, for who reads one line only. */

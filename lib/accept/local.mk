@@ -8,6 +8,7 @@ core_sources += \
 	lib/accept/differences.c \
 	lib/accept/environment.c \
 	lib/accept/fit.c lib/accept/fit.h \
+	lib/accept/host_leaves.c \
 	lib/accept/isolate.c lib/accept/isolate.h lib/accept/isolate_json.c \
 	lib/accept/json.c \
 	lib/accept/leaves.c \

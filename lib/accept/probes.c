@@ -365,6 +365,22 @@ static ct_status share(struct probing *p, struct ct_isolation *out)
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
+/* What --cluster told of the hosts. Without names they have their numbers. */
+static void put_leaves(struct probing *p, uint32_t *leaf)
+{
+	const struct ct_leaves *told = p->run->plan.leaves;
+	const char **names;
+
+	if (told == NULL || p->run->world->nhosts < 2)
+		return;
+	memcpy(leaf, told->of, p->fleet->nodes * sizeof(*leaf));
+	p->fleet->rail_leaves = told->rail_leaves && p->fleet->rails > 1;
+	p->fleet->uplinks = told->uplinks;
+	p->fleet->leaf_names = names = ct_alloc(told->n, sizeof(*names));
+	for (uint32_t i = 0; names != NULL && i < told->n; i++)
+		names[i] = told->names[i];
+}
+
 /* Several hosts: they are the nodes, and their Nth ranks a rail if each has a device of its own. One
  * host: its ranks. */
 static ct_status make_fleet(struct probing *p)
@@ -383,6 +399,7 @@ static ct_status make_fleet(struct probing *p)
 		ct_free(next);
 		return CT_NOMEM;
 	}
+	put_leaves(p, leaf);
 	p->mine = -1;
 	for (uint32_t r = 0; r < w->nranks; r++) {
 		uint32_t node = w->nhosts > 1 ? w->host_of[r] : r;

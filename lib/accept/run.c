@@ -347,7 +347,10 @@ static ct_status run_stages(struct ct_accept *run)
 		}
 		ct_session_phase(run->session, "accept: %s", stage_names[i]);
 		began = ct_now_ns();
-		s = stage[i](run);
+		if (run->plan.on_stage != NULL)
+			s = ct_session_agree(run->session, run->plan.on_stage(run->plan.arg, (enum ct_stage)i));
+		if (s == CT_OK)
+			s = stage[i](run);
 		run->report->stage_ns[i] = ct_now_ns() - began;
 		if (s == CT_OK && run->report->skipped[i][0] == '\0')
 			run->report->stages |= 1u << i;
@@ -387,8 +390,12 @@ ct_status ct_accept_run(struct ct_session *session, const struct ct_accept_plan 
 	*report = run->report;
 	run->report = NULL;
 out:
-	if (run != NULL)
+	if (run != NULL) {
 		ct_accept_free(run->report);
+		for (size_t i = 0; i < run->nrails; i++)
+			ct_rails_free(&run->rails[i]);
+		ct_free(run->rails);
+	}
 	ct_free(run);
 	return s;
 }
@@ -404,6 +411,7 @@ void ct_accept_free(struct ct_accept_report *report)
 	ct_isolation_free(&report->isolation);
 	ct_free((void *)report->fleet.leaf_of);
 	ct_free((void *)report->fleet.names);
+	ct_free((void *)report->fleet.leaf_names);
 	ct_free(report->node_names);
 	ct_free(report->matrix);
 	ct_free(report->against);
@@ -415,5 +423,6 @@ void ct_accept_free(struct ct_accept_report *report)
 	ct_free(report->env);
 	ct_free(report->differences);
 	ct_findings_free(&report->findings);
+	ct_findings_free(&report->rails);
 	ct_free(report);
 }

@@ -42,6 +42,8 @@ struct ct_accept {
 	uint32_t round, pairs, a, b;
 	const char *scope;
 	struct ct_climb climb;
+	struct ct_rails *rails; /* rank 0: of the hosts that told theirs, when there are several; nrails of them */
+	size_t nrails;
 	ct_status absorbed; /* sticky error inside a callback that cannot return one */
 };
 

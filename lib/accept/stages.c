@@ -106,16 +106,38 @@ ct_status ct_accept_internal(struct ct_accept *run)
 	return s;
 }
 
+/* Collective: are the rails of all hosts the same cards at the same places? Rank 0 has all. */
+static ct_status compare_rails(struct ct_accept *run)
+{
+	struct ct_findings *found = &run->report->rails;
+	struct ct_advise_in in = { .rails = run->rails, .nrails = run->nrails };
+	int64_t n = 0;
+	ct_status s = run->nrails > 1 ? ct_advise_rails(&in, found) : CT_OK;
+
+	s = ct_session_agree(run->session, s);
+	if (run->world->rank == 0)
+		n = (int64_t)found->n;
+	if (s == CT_OK)
+		s = ct_session_max(run->session, &n, 1);
+	if (s != CT_OK)
+		return s;
+	run->report->nrails_differ = (uint32_t)n;
+	ct_accept_line(run, "rails: of %zu hosts compared, %lld finding%s", run->nrails, (long long)n, n == 1 ? "" : "s");
+	for (size_t i = 0; i < found->n && i < 20; i++)
+		ct_accept_line(run, "rails: %s", found->list[i].seen);
+	return CT_OK;
+}
+
 ct_status ct_accept_rails(struct ct_accept *run)
 {
 	const struct ct_world *w = run->world;
 	uint32_t rails = run->report->fleet.rails, *partner;
-	ct_status s;
+	ct_status s = w->nhosts > 1 ? compare_rails(run) : CT_OK;
 
-	if (w->nhosts < 2 || rails < 2) {
+	if (s != CT_OK || w->nhosts < 2 || rails < 2) {
 		skip(run, CT_STAGE_RAILS, w->nhosts < 2 ? "one host has no rails" :
-			"the ranks of a host share one device, or the pairs were left out");
-		return CT_OK;
+			"compared only: the ranks of a host share one device, or the pairs were left out");
+		return s;
 	}
 	partner = idle(run);
 	s = ct_session_agree(run->session, partner != NULL ? CT_OK : CT_NOMEM);

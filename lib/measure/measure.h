@@ -328,6 +328,9 @@ struct ct_store;
  * wrong line (file:line); then nothing in DIR is changed. ENVIRONMENT is borrowed. */
 ct_status ct_store_open(const char *dir, bool resume, const json_t *environment,
 	struct ct_store **store);
+/* Before a resume that may follow a kill: takes a last line of DIR/points.jsonl that was cut off while it
+ * was written off the file. *LINE: its number, 0 = there was none. Whole lines stay as they are. CT_IO. */
+ct_status ct_store_mend(const char *dir, uint64_t *line);
 /* Points found on resume. */
 size_t ct_store_count(const struct ct_store *store);
 const struct ct_result *ct_store_result(const struct ct_store *store, size_t i);
@@ -337,6 +340,9 @@ ct_status ct_store_point(struct ct_store *store, const struct ct_result *result)
 /* Any other file in DIR ("verdict.json", "machines/HOST.json"; NAME has no ".." and does not begin
  * with '/'): by temporary and rename. CT_INVALID, CT_IO. */
 ct_status ct_store_save(struct ct_store *store, const char *name, const json_t *json);
+/* run.json's "stage" from now on: what is under way, so that a run that was killed tells how far it came.
+ * CT_IO, CT_NOMEM. */
+ct_status ct_store_stage(struct ct_store *store, const char *stage);
 /* run.json's state: "running", "done", "failed", "interrupted", "killed", "expired" (CT_INVALID for
  * any other); NOTE may be NULL. Uses only calls that another thread may make while the main thread
  * is stuck. */

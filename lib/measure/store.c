@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A result directory: made whole, appended to line by line, resumed only when it fits. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@ struct ct_store {
 	FILE *points;
 	struct ct_records records; /* those found on resume, and the environment in force */
 	pthread_mutex_t lock;      /* of run.json: a watchdog may write its state too */
+	char stage[32];            /* under way; "" = this command has none */
 };
 
 enum { LOCK_SECONDS = 1, MOST_NAME = 200 };
@@ -102,6 +104,52 @@ static ct_status resume(struct ct_store *s, const char *path, const json_t *envi
 		status = ct_fail(CT_INVALID, "%s:1: no environment record", path);
 	if (status == CT_OK)
 		status = same_run(s->dir, s->records.environment, environment);
+	return status;
+}
+
+/* ---- mend ----------------------------------------------------------------------------------- */
+
+/* Whole lines of FD, and the bytes that they take. */
+static bool count_lines(int fd, uint64_t *lines, off_t *whole, off_t *all)
+{
+	char part[1 << 16];
+	ssize_t n;
+
+	*lines = 0;
+	*whole = *all = 0;
+	while ((n = read(fd, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR)) {
+		for (ssize_t i = 0; i < n; i++) {
+			if (part[i] != '\n')
+				continue;
+			(*lines)++;
+			*whole = *all + i + 1;
+		}
+		*all += n > 0 ? n : 0;
+	}
+	return n == 0;
+}
+
+ct_status ct_store_mend(const char *dir, uint64_t *line)
+{
+	char *path = path_in(dir, "points.jsonl");
+	off_t whole = 0, all = 0;
+	uint64_t lines = 0;
+	struct stat st;
+	int fd;
+	ct_status status = CT_OK;
+
+	if (path == NULL)
+		return CT_NOMEM;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		status = ct_fail(CT_IO, "%s: %s", path, fd < 0 ? strerror(errno) : "not a regular file");
+	else if (!count_lines(fd, &lines, &whole, &all) || (whole < all && ftruncate(fd, whole) != 0))
+		status = ct_fail(CT_IO, "%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	ct_free(path);
+	if (status == CT_OK)
+		*line = whole < all ? lines + 1 : 0;
 	return status;
 }
 
@@ -260,6 +308,11 @@ static json_t *run_record(const struct ct_store *store, const char *state, const
 		"command", json_object_get(e, "command"), "options", json_object_get(e, "options"),
 		"seed", json_object_get(e, "seed"), "nranks", json_object_get(e, "nranks"),
 		"started", json_object_get(e, "started"));
+	if (run != NULL && store->stage[0] != '\0' &&
+	    json_object_set_new(run, "stage", json_string(store->stage)) != 0) {
+		json_decref(run);
+		return NULL;
+	}
 	return run;
 }
 
@@ -291,4 +344,10 @@ ct_status ct_store_state(struct ct_store *store, const char *state, const char *
 	if (locked)
 		pthread_mutex_unlock(&store->lock);
 	return status;
+}
+
+ct_status ct_store_stage(struct ct_store *store, const char *stage)
+{
+	ct_text_clean(store->stage, sizeof(store->stage), stage);
+	return ct_store_state(store, "running", NULL);
 }

@@ -31,6 +31,25 @@ print(f["schema"], f["pretended"], sorted((s["kind"], s.get("node"), s.get("rail
 	"$tmp/out.json")" \
 	"colltune-isolation/1 True [('node', 12, None), ('node', 17, None), ('out', 9, 1), ('rail', None, 2)]"
 
+# A directory for report, pairs included, labelled in every format.
+run "$COLLTUNE" accept --pretend "$tmp/faults" --out "$tmp/dir" --matrix "$tmp/pairs.svg"
+is "--out: exit status, files" "$status $(cd "$tmp/dir" && echo *)" "1 isolation.json matrix.json run.json"
+like "--matrix: labelled" "$(cat "$tmp/pairs.svg")" 'PRETENDED: time from each node'
+run "$COLLTUNE" report "$tmp/dir" -o "$tmp/p.html" --csv "$tmp/p.csv" --markdown "$tmp/p.md" --junit "$tmp/p.xml" \
+	--prometheus "$tmp/p.prom" --json "$tmp/p.json"
+like "report: verdict and label" "$status $(tr '\n' ' ' <<< "$out")" \
+	'^0 .*verdict: fail: pretended: 4 slow parts, 1 nodes that differ # pretended to fix: '
+for f in html csv md xml prom; do
+	like "report: $f says pretended" "$(grep -i pretended "$tmp/p.$f")" '[Pp]retended'
+done
+is "report: the slowest pairs are the planted outliers, twice as long at least" "$(python3 -c '
+import json, sys
+print(all(p["times"] > 1.9 for p in json.load(open(sys.argv[1]))["worst_pairs"]))' "$tmp/p.json")" True
+like "report: the map" "$(cat "$tmp/p.html")" '<svg [^>]*class="cth">'
+like "report: what differs" "$(cat "$tmp/p.html")" '<td>/mtu</td><td>512</td><td>9000</td><td>node 12</td>'
+run "$COLLTUNE" accept --pretend "$tmp/faults" --out "$tmp/dir"
+is "--out: a directory that exists" "$status $(grep -c 'exists; name a new directory' <<< "$err")" "2 1"
+
 printf 'nodes 64\nrails 8\nleaf 16\nseed 31337\n' > "$tmp/clean"
 run "$COLLTUNE" accept --pretend "$tmp/clean"
 is "clean: exit status" "$status" 0

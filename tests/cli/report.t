@@ -125,6 +125,64 @@ EOF
 )" 1
 like "damaged: marked on the page" "$(cat half.html)" '<h2>What is missing</h2>'
 
+# Results from two job sizes: in one file, and in two directories.
+cp -r good mixed
+sed '1d; s/"nranks":2/"nranks":4/' good/points.jsonl >> mixed/points.jsonl
+head -n 1 good/points.jsonl >> mixed/points.jsonl
+run "$COLLTUNE" report mixed --json mixed.json
+lines=$(wc -l < good/points.jsonl)
+like "two job sizes in a file: the line is named" "$err" \
+	"mixed/points.jsonl:$((lines + 1)): a point of 4 ranks where the job has 2"
+like "two runs in a file: the line is named" "$err" "mixed/points.jsonl:$((2 * lines)): a second environment record"
+is "two job sizes in a file: all points are used, apart" "$(python3 - <<- 'EOF'
+	import json
+	count = lambda s, n: sum(p["rounds"] for c in s if c["nranks"] == n for p in c["points"])
+	mixed, good = (json.load(open(f))["series"] for f in ("mixed.json", "page.json"))
+	print(count(mixed, 2) == count(good, 2) > 0, count(mixed, 4) == count(good, 2))
+EOF
+)" "True True"
+cp -r good four
+sed -i 's/"nranks":2/"nranks":4/' four/points.jsonl
+run "$COLLTUNE" report good --baseline four --json sized.json
+is "a baseline of another size: exit" "$status" 0
+like "a baseline of another size: said" "$err" 'four/points.jsonl:1: results of 4 ranks, this job has 2: .*nothing of it is compared'
+is "a baseline of another size: no point is compared" \
+	"$(python3 -c 'import json; print(json.load(open("sized.json"))["baseline"]["points"])')" "[]"
+
+# A baseline: recorded rounds, and the same with all times doubled.
+python3 - "$CT_SRCDIR/tests/fixtures/rounds40.jsonl" <<- 'EOF'
+	import json, sys
+	lines = [json.loads(line) for line in open(sys.argv[1])]
+	for r in lines[1:]:
+	    for key in ("median_ns", "low_ns", "high_ns", "min_ns", "max_ns", "mean_ns", "p50_ns", "p95_ns", "p99_ns"):
+	        r[key] = 2 * r[key]
+	    r["samples_ns"] = [2 * v for v in r["samples_ns"]]
+	open("slow.jsonl", "w").write("".join(json.dumps(r, separators=(",", ":")) + "\n" for r in lines))
+EOF
+recorded=$CT_SRCDIR/tests/fixtures/rounds40.jsonl
+run "$COLLTUNE" report slow.jsonl --baseline "$recorded" -o slow.html --json slow.json --csv slow.csv --status
+is "slower than the baseline: exit status" "$status" 1
+like "slower than the baseline: the first thing to fix" "$(grep -m 1 'class="seen"' slow.html)" \
+	'slower, 2\.[0-9]+ times as long as in the baseline'
+is "slower than the baseline: both are drawn, one is counted" "$(python3 - <<- 'EOF'
+	import csv, json
+	p = json.load(open("slow.json"))
+	both = [c for c in p["series"] if "beside" in c]
+	ours = sum(len(c["points"]) for c in p["series"] if "beside" not in c)
+	print(len(both) * 2 == len(p["series"]), p["baseline"]["end"],
+	      sum(r["kind"] == "point" for r in csv.DictReader(open("slow.csv"))) == ours)
+EOF
+)" "True worse True"
+run "$COLLTUNE" report "$recorded" slow.jsonl --baseline slow.jsonl -o both.html --json both.json
+like "faster than the baseline, a third run beside: said" "$out" '^baseline: .*faster'
+is "a third run beside: three curves of each" "$(python3 -c '
+import json
+s = json.load(open("both.json"))["series"]
+print(sum("beside" in c for c in s) == 2 * sum("beside" not in c for c in s))')" True
+run "$COLLTUNE" report good --baseline no/such
+is "no such baseline: exit" "$status" 3
+rm -f mixed.json
+
 # Other sources.
 cat > p.txt <<- 'EOF'
 	nodes 64

@@ -3,6 +3,7 @@
 unit_tests += \
 	tests/unit/test_accept_isolate \
 	tests/unit/test_accept_judge \
+	tests/unit/test_accept_leaves \
 	tests/unit/test_accept_run \
 	tests/unit/test_accept_soak \
 	tests/unit/test_advise_alarms \

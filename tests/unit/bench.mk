@@ -34,6 +34,7 @@ mpirun_tests += \
 	tests/mpirun/alike.t \
 	tests/mpirun/cli_others.t \
 	tests/mpirun/hang_deadline.t \
+	tests/mpirun/accept_killed.t \
 	tests/mpirun/hang_signal.t \
 	tests/mpirun/ladder.t \
 	tests/mpirun/roce.t
