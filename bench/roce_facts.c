@@ -305,6 +305,11 @@ static void show_port(const json_t *p, struct ct_buf *out)
 	show_number(p, "storm_guard_ms", "storm guard", " ms", out);
 	show_number(p, "traffic_class", "ToS of verbs", "", out);
 	show_number(p, "cm_tos", "ToS of connection manager", "", out);
+	v = json_object_get(p, "queue");
+	if (json_is_object(v))
+		ct_buf_add(out, "    %-28s %s: marked %lld, dropped %lld\n", "own queue (tc)",
+			text_of(v, "kinds", device), (long long)json_integer_value(json_object_get(v, "marked")),
+			(long long)json_integer_value(json_object_get(v, "dropped")));
 	show_gids(json_object_get(p, "gids"), out);
 	json_object_foreach((json_t *)json_object_get(p, "congestion_control"), key, v) {
 		ct_text_clean(device, sizeof(device), key);
