@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The real libnccl over InfiniBand verbs: its own transport NET/IB between two pretended nodes, each with a
-# soft RoCE device, on the STAND-IN for CUDA, clean and with one packet in a hundred lost. Started outside, the
-# test starts itself again inside.
+# Backend nccl over the real libnccl over InfiniBand verbs: NCCL's own transport NET/IB between two pretended
+# nodes, each with a soft RoCE device, on the STAND-IN for CUDA, clean and with one packet in a hundred lost;
+# then the ladder with NCCL's rungs. Its figures are the emulators'. Started outside, the test starts itself
+# again inside.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 if [ -z "${CT_IN_TESTBED-}" ]; then
 	[ -e "$CT_BUILDDIR/tests/nccl/lib/libcuda.so.1" ] || skip_all "configured without libnccl 2.28.9"
@@ -10,22 +11,46 @@ if [ -z "${CT_IN_TESTBED-}" ]; then
 	exec "$CT_SRCDIR/scripts/testbed" --seconds 560 run -- \
 		env CT_IN_TESTBED=1 bash "$CT_SRCDIR/tests/testbed/nccl.t"
 fi
-plan 8
 # 2.28.9 ends in its initialisation when there is a device, unless both of these say no to its newer transport.
 export NCCL_GIN_ENABLE=0 NCCL_GIN_TYPE=2
 # so that a lost acknowledgement costs 0.1 s, not 4
-export NCCL_IB_DISABLE=0 NCCL_MAX_NCHANNELS=1 NCCL_IB_TIMEOUT=14 CT_FAKE_GPUS=1
+export NCCL_IB_DISABLE=0 NCCL_MAX_NCHANNELS=1 NCCL_IB_TIMEOUT=14 CT_FAKE_GPUS=2
+export NCCL_DEBUG=INFO NCCL_DEBUG_SUBSYS=INIT,GRAPH,NET NCCL_DEBUG_FILE="$tmp/log.%p"
+# two processes without a launcher
+export WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 COLLTUNE_JOB_TOKEN=of-this-guest-alone
 
-# moved NAME TIMES SIZE…: all operations by two ranks, a node each
-moved() {
-	local name=$1 times=$2
+# two NAME PORT ARGUMENT…: begins bench NAME by two ranks, each with a GPU, on a node of NCCL's and with a
+# device of its own
+two() {
+	local rank name=$1 port=$2
 	shift 2
-	run timeout -s KILL 250 env NCCL_DEBUG=INFO NCCL_DEBUG_SUBSYS=INIT,GRAPH,NET \
-		NCCL_DEBUG_FILE="$tmp/log.%p" "$CT_SRCDIR/tests/nccl/stand-in" \
-		"$CT_BUILDDIR/tests/nccl/moves" -q -g 1 -n 2 -d rxe -i "$times" 2 "$@"
-	is "$name: every operation, no element wrong" \
-		"$status $(awk '{ n[$1]++; bad += $6 } END { print length(n), bad + 0 }' <<< "$out")" "0 7 0"
-	[ "$status" = 0 ] || printf '%s\n' "$out" "$err" "$(tail -n 5 "$tmp"/log.*)" | sed 's/^/# /'
+	for rank in 0 1; do
+		RANK=$rank COLLTUNE_BOOT_PORT=$port NCCL_HOSTID=node$rank NCCL_IB_HCA="=rxe$((rank + 1)):1" \
+			timeout -s KILL 250 "$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "$name" "$@" \
+			--boot env -w 1 --max-iters 1 -n 1 --budget 1ms --timeout 200s \
+			> "$tmp/$name.$rank.out" 2> "$tmp/$name.$rank.err" < /dev/null &
+		jobs[$name]+="$! "
+	done
+}
+
+# finish NAME: waits for it
+finish() {
+	local job
+	status=0
+	for job in ${jobs[$1]}; do
+		wait "$job" || status=$?
+	done
+	jobs[$1]=
+	out=$(cat "$tmp/$1.0.out")
+	err=$(cat "$tmp/$1".?.err)
+}
+declare -A jobs
+
+# right NAME ROWS: the last run ended well, showed so many rows, none of them with a wrong element
+right() {
+	is "$1: status, rows, wrong ones" "$status $(awk '$1 ~ /^[0-9]+$/ { n++; bad += $9 != 0 }
+		END { print n + 0, bad + 0 }' <<< "$out")" "0 $2 0"
+	[ "$status" = 0 ] || printf '%s\n' "$err" "$(tail -n 5 "$tmp"/log.*)" | sed 's/^/# /'
 }
 
 # sum NAME: of the two devices' counters
@@ -33,18 +58,49 @@ sum() {
 	echo $(($(counter rxe1 "$1") + $(counter rxe2 "$1")))
 }
 
+# each NAME OPTION…: collectives by bench, then all-reduce, all-to-all and messages as rungs of the ladder
+each() {
+	local name=$1 coll port=4567 colls="allgather reduce_scatter broadcast reduce"
+	shift
+	# all at once: what a rank waits for costs as much as what it does
+	for coll in $colls; do
+		two "$coll" $((port++)) --coll nccl -b 256K -e 256K --placement out
+	done
+	for coll in $colls; do
+		finish "$coll"
+		right "$name: $coll" 1
+	done
+	like "$name: the table says what it stands on" "$out" 'NCCL 2\.28\.9; stand-in, no GPU'
+	rm -rf "$tmp/ladder"
+	two ladder $port -b 8 -e 64K --window 2 --rounds 1 --out "$tmp/ladder" "$@"
+	finish ladder
+	is "$name: the ladder ends, with too few rounds for a verdict" "$status" 5
+	[ "$status" = 5 ] || printf '%s\n' "$err" "$(tail -n 5 "$tmp"/log.*)" | sed 's/^/# /'
+	is "$name: its rungs of NCCL, wrong elements, and what they stand on" "$(python3 -c '
+import json, sys
+for ladder in json.load(open(sys.argv[1]))["ladders"]:
+    for rung in ladder["rungs"]:
+        if "nccl" in rung["name"].lower():
+            print(ladder["what"], rung["coll"], rung["rounds"], rung["wrong"], rung.get("path"))' \
+		"$tmp/ladder/ladder.json" 2>&1)" "$(printf "%s 1 0 stand-in, no GPU, driver for CUDA 13.0\n" \
+		"latency p2p_latency" "latency allreduce" "rate p2p_duplex" "rate alltoall" "rate allreduce")"
+}
+
 before=$(sum sent_pkts)
-moved "clean" 1 1024 262144
+each "clean" --net verbs
+for rung in 'verbs, host memory' 'native/verbs messages' 'NCCL messages' 'allreduce, nccl'; do
+	is "the ladder: $rung, latency and rate" "$(grep -Ec "^ +[0-9]+  $rung +[0-9.]+ " <<< "$out")" 2
+done
 log=$(cat "$tmp"/log.*)
 like "NCCL's own words" "$log" 'via NET/IB/0'
 like "the node's own device is used" "$log" 'NET/IB : Using \[0\]rxe2:1/RoCE'
-# 7 calls of 256 KiB or more each way in packets of 4096 bytes
-ok "the bytes went over the RDMA devices" test $(($(sum sent_pkts) - before)) -gt 900
+# at least 256 KiB one way by four operations, each twice, in packets of 4096 bytes
+ok "the bytes went over the RDMA devices" test $(($(sum sent_pkts) - before)) -gt 500
 
 lossy 1 1%
 lossy 2 1%
 gaps=$(sum out_of_seq_request) again=$(($(sum rcvd_seq_err) + $(sum completer_retry_err)))
-moved "one packet in a hundred lost" 1 262144 262144
+each "one packet in a hundred lost" --net shm --coll nccl
 lost=$(ip netns exec sw tc -s qdisc show | awk '$6 == "(dropped" { n += $7 } END { print n + 0 }')
 ok "packets were dropped ($lost)" test "$lost" -gt 0
 ok "the receiver's counter shows gaps" test $(($(sum out_of_seq_request) - gaps)) -gt 0
