@@ -145,6 +145,8 @@ static ct_status gather(struct ct_rank *rank, const struct ct_roce_settings *s, 
 	ct_session_phase(rank->session, "reading RoCE ports");
 	if (s->traffic && rank->world.nranks < 2)
 		status = ct_fail(CT_INVALID, "--traffic needs two ranks and more: mpirun -n, or -t");
+	else if (s->traffic && s->size % 16 != 0)
+		status = ct_fail(CT_INVALID, "--size: not a multiple of 16 bytes");
 	if (status == CT_OK && s->traffic)
 		status = ct_congest_allowed(&rank->world, s->load_fabric, s->span, 1);
 	if (status == CT_OK)
