@@ -21,7 +21,7 @@ struct ct_heat {
 ct_status ct_heat_of(const struct ct_accept_report *report, const char *option, struct ct_heat *heat);
 
 /* Writes PATH, an SVG (or PNG, by its name's end): senders down, receivers across, each cell by how many times the
- * median it takes; of more than 256 nodes a cell is the worst of several. CT_IO, CT_NOMEM, CT_UNSUPPORTED. */
+ * median it takes; of more than 256 nodes a cell is the 90 % quantile of several pairs. CT_IO, CT_NOMEM, CT_UNSUPPORTED. */
 ct_status ct_heat_draw(const struct ct_heat *heat, const char *path);
 
 /* The same added to OUT with at most 64 cells to a side, to stand in a page. CT_NOMEM. */
