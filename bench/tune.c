@@ -7,9 +7,11 @@
 
 #include "bench.h"
 #include "cli.h"
+#include "overlap.h"
+#include "tune_launch.h"
 #include "topo/topo.h"
 
-enum { WORDS = 8, MODE = 0644, JOINED = 256 };
+enum { WORDS = 8, MODE = 0644 };
 
 #define AT(field) offsetof(struct ct_tune_settings, field)
 static const struct ct_option own_options[] = {
@@ -19,7 +21,7 @@ static const struct ct_option own_options[] = {
 		"transport of backend native: auto, self, shm, tcp, verbs" },
 	{ "budget", 0, CT_OPT_TIME, AT(budget), "60s", 1e6, 8.64e13, NULL, "TIME",
 		"most time of the search; it ends by itself once it knows" },
-	{ "effort", 0, CT_OPT_REAL, AT(effort), "0.036", 0.001, 1, NULL, "X",
+	{ "effort", 0, CT_OPT_REAL, AT(effort), "0.048", 0.001, 1, NULL, "X",
 		"most share of the time of an exhaustive sweep to spend" },
 	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "FILE",
 		"write the rules there (colltune-rules/1)" },
@@ -35,6 +37,17 @@ static const struct ct_option own_options[] = {
 		"afterwards an exhaustive sweep, and fresh samples of what was chosen; takes long" },
 	{ "check", 0, CT_OPT_TEXT, AT(check), NULL, 0, 0, NULL, "RULES",
 		"search nothing: each rule of the first backend beside the default, at three sizes" },
+	{ "overlap", 0, CT_OPT_CHOICE, AT(overlap), "none", 0, 0, ct_overlap_choices, "WORD",
+		"a thread of each rank works meanwhile: copies memory, or computes" },
+	{ "times", 0, CT_OPT_FLAG, AT(times), NULL, 0, 0, NULL, NULL,
+		"search nothing: what the first backend's default takes, a line for each size" },
+	{ "launch", 0, CT_OPT_TEXT, AT(launch), NULL, 0, 0, NULL, "COMMAND",
+		"outside a launcher: settings that are read at start, each by its own launches (\"mpirun -n "
+		"4\"; no shell; at most --timeout each)" },
+	{ "settings", 0, CT_OPT_TEXT, AT(relaunch), NULL, 0, 0, NULL, "LIST",
+		"variables to try with --launch, as A=1|2;B=x; none given: those known of the backend" },
+	{ "launches", 0, CT_OPT_TEXT, AT(launches), NULL, 0, 0, NULL, "FILE",
+		"--launch keeps there what it measured, and goes on from it" },
 	{ "seed", 0, CT_OPT_INT, AT(job.seed), "1", 0, 9e15, NULL, "N", "of the order of candidates" },
 	{ "progress", 0, CT_OPT_FLAG, AT(job.progress), NULL, 0, 0, NULL, NULL,
 		"a line on stderr for each operation" },
@@ -56,17 +69,8 @@ static const struct ct_cli cli = {
 	.max_words = WORDS,
 };
 
-struct asked {
-	const struct ct_tune_settings *settings;
-	ct_coll colls[CT_NCOLLS];
-	size_t ncolls;
-	ct_type type;
-	const char *backends;
-	char words[JOINED];
-};
-
 /* WORD may be several with commas between. */
-static ct_status take_word(struct asked *asked, const char *word)
+static ct_status take_word(struct ct_tune_asked *asked, const char *word)
 {
 	while (*word != '\0') {
 		size_t n = strcspn(word, ",");
@@ -85,10 +89,9 @@ static ct_status take_word(struct asked *asked, const char *word)
 	return CT_OK;
 }
 
-static ct_status check(struct asked *asked, const char *const *words)
+static ct_status take_words(struct ct_tune_asked *asked, const char *const *words)
 {
-	const struct ct_tune_settings *s = asked->settings;
-	ct_status status = ct_type_parse(s->type, &asked->type);
+	ct_status status = CT_OK;
 	size_t used = 0;
 
 	for (int i = 0; i < WORDS && words[i] != NULL && status == CT_OK; i++) {
@@ -97,6 +100,28 @@ static ct_status check(struct asked *asked, const char *const *words)
 			used += (size_t)snprintf(asked->words + used, sizeof(asked->words) - used, "%s%s",
 				i > 0 ? "," : "", words[i]);
 	}
+	return status;
+}
+
+static ct_status check_launch(const struct ct_tune_settings *s)
+{
+	if (s->launch == NULL)
+		return s->relaunch == NULL && s->launches == NULL ? CT_OK :
+			ct_fail(CT_INVALID, "--settings and --launches need --launch COMMAND");
+	if (ct_cli_launcher().size > 1)
+		return ct_fail(CT_INVALID, "--launch: from outside a launcher only: launches cannot be nested");
+	if (s->job.coll != NULL && strchr(s->job.coll, ',') != NULL)
+		return ct_fail(CT_INVALID, "--launch takes one backend at a time");
+	return CT_OK;
+}
+
+static ct_status check(struct ct_tune_asked *asked, const char *const *words)
+{
+	const struct ct_tune_settings *s = asked->settings;
+	ct_status status = ct_type_parse(s->type, &asked->type);
+
+	if (status == CT_OK)
+		status = take_words(asked, words);
 	if (status == CT_OK && strchr(s->job.net, ',') != NULL)
 		status = ct_fail(CT_INVALID, "--net %s: a rule cannot name a transport, so tune takes one at a "
 			"time", s->job.net);
@@ -105,7 +130,9 @@ static ct_status check(struct asked *asked, const char *const *words)
 	if (status == CT_OK && (asked->ncolls == 0) == (s->check == NULL))
 		status = ct_fail(CT_INVALID, "needs an operation to tune (allreduce, alltoall, …), or --check "
 			"RULES");
-	asked->backends = s->job.coll != NULL ? s->job.coll :
+	if (status == CT_OK && !s->times)
+		status = check_launch(s);
+	asked->backends = s->job.coll != NULL ? s->job.coll : s->launch != NULL ? "mpi" :
 		ct_cli_launcher().size > 1 ? "native,mpi" : "native";
 	return status;
 }
@@ -143,7 +170,7 @@ static ct_status save(const struct ct_rank *rank, const struct ct_tuned *tuned, 
 	return status;
 }
 
-static void print_head(const struct ct_rank *rank, const struct asked *asked)
+static void print_head(const struct ct_rank *rank, const struct ct_tune_asked *asked)
 {
 	const struct ct_world *w = &rank->world;
 	char budget[32];
@@ -175,9 +202,40 @@ static ct_status enough(const struct ct_rank *rank)
 		ct_fail(CT_INVALID, "tune needs at least 2 ranks: mpirun -n 2 …, or -t 2");
 }
 
+/* Collective: the search, beside work of its own with --overlap. */
+static ct_status run_search(struct ct_rank *rank, const struct ct_tune_settings *s,
+	const struct ct_tune_attr *attr, struct ct_tuned **tuned)
+{
+	struct ct_overlap *overlap = NULL;
+	ct_status status = ct_session_agree(rank->session,
+		ct_overlap_start((enum ct_overlap_kind)s->overlap, &overlap));
+	uint64_t turns;
+
+	if (status == CT_OK)
+		status = ct_tune_run(rank->session, attr, tuned);
+	turns = ct_overlap_stop(overlap);
+	if (status == CT_OK && s->overlap != CT_OVERLAP_NONE && rank->world.rank == 0)
+		printf("# overlap %s: a thread of each rank worked meanwhile (%llu turns of rank 0's)\n",
+			ct_overlap_choices[s->overlap], (unsigned long long)turns);
+	return status;
+}
+
+/* Rank 0: all that was found. */
+static ct_status tell(const struct ct_rank *rank, const struct ct_tune_settings *s, const struct ct_tuned *tuned)
+{
+	ct_status status = CT_OK;
+
+	ct_tune_show(tuned, &rank->world);
+	if (s->predict > 1)
+		ct_tune_show_predicted(tuned, &rank->world, (uint32_t)s->predict);
+	if (s->output != NULL)
+		status = save(rank, tuned, s->output);
+	return status == CT_OK ? ct_tune_advise(tuned, &rank->world, s->output) : status;
+}
+
 static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 {
-	const struct asked *asked = arg;
+	const struct ct_tune_asked *asked = arg;
 	const struct ct_tune_settings *s = asked->settings;
 	struct ct_tune_attr attr = { .colls = asked->colls, .ncolls = asked->ncolls,
 		.backends = asked->backends, .net = s->job.net, .type = asked->type, .op = CT_SUM,
@@ -192,19 +250,14 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 		status = enough(rank);
 	if (status == CT_OK && s->check != NULL)
 		return ct_tune_check(rank, s, asked->backends, asked->type);
+	if (status == CT_OK && s->times)
+		return ct_tune_times(rank, s, asked);
 	if (status == CT_OK && rank->world.rank == 0)
 		print_head(rank, asked);
 	if (status == CT_OK)
-		status = ct_tune_run(rank->session, &attr, &tuned);
-	if (status == CT_OK && rank->world.rank == 0) {
-		ct_tune_show(tuned, &rank->world);
-		if (s->predict > 1)
-			ct_tune_show_predicted(tuned, &rank->world, (uint32_t)s->predict);
-		if (s->output != NULL)
-			status = save(rank, tuned, s->output);
-		if (status == CT_OK)
-			status = ct_tune_advise(tuned, &rank->world, s->output);
-	}
+		status = run_search(rank, s, &attr, &tuned);
+	if (status == CT_OK && rank->world.rank == 0)
+		status = tell(rank, s, tuned);
 	if (tuned != NULL) {
 		status = ct_session_agree(rank->session, status);
 		if (status == CT_OK && s->judge)
@@ -228,7 +281,7 @@ static bool names(const char *list, const char *name)
 int ct_tune_main(int argc, char **argv)
 {
 	struct ct_tune_settings settings = { 0 };
-	struct asked asked = { .settings = &settings };
+	struct ct_tune_asked asked = { .settings = &settings };
 	const char *words[WORDS] = { NULL };
 	int code = CT_EXIT_PASS;
 
@@ -242,6 +295,14 @@ int ct_tune_main(int argc, char **argv)
 		if (check(&asked, words) != CT_OK) {
 			ct_cli_complain("tune", ct_why());
 			code = CT_EXIT_USAGE;
+			break;
+		}
+		if (settings.launch != NULL && !settings.times) {
+			ct_status status = ct_tune_launch(&settings, &asked);
+
+			if (status != CT_OK)
+				ct_cli_complain("tune", ct_why());
+			code = status == CT_OK ? CT_EXIT_PASS : ct_exit_of(status);
 			break;
 		}
 		code = ct_job_run("tune", &settings.job, names(settings.job.coll, "mpi"), run_rank, &asked);

@@ -11,8 +11,20 @@ struct ct_tune_settings {
 	uint64_t budget, min_bytes, max_bytes;
 	double factor, effort;
 	char *type, *output, *check;
-	bool judge, no_model;
+	char *launch, *relaunch, *launches; /* --launch, --settings, --launches */
+	bool judge, no_model, times;
+	int overlap; /* ct_overlap_choices */
 	int64_t predict; /* ranks; 0 = nothing is predicted */
+};
+
+/* What the words and options ask for. */
+struct ct_tune_asked {
+	const struct ct_tune_settings *settings;
+	ct_coll colls[CT_NCOLLS];
+	size_t ncolls;
+	ct_type type;
+	const char *backends;
+	char words[256];
 };
 
 /* The tables and the rules on standard output. */
@@ -28,6 +40,10 @@ ct_status ct_tune_advise(const struct ct_tuned *tuned, const struct ct_world *wo
 /* Collective: --check. BACKEND: the first of a list. */
 ct_status ct_tune_check(struct ct_rank *rank, const struct ct_tune_settings *settings,
 	const char *backend, ct_type type);
+
+/* Collective: --times. */
+ct_status ct_tune_times(struct ct_rank *rank, const struct ct_tune_settings *settings,
+	const struct ct_tune_asked *asked);
 
 /* Rank 0: what part P was worth. */
 void ct_tune_show_verdict(const struct ct_tuned *tuned, size_t p, const struct ct_tune_verdict *verdict);

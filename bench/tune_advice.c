@@ -7,16 +7,23 @@
 
 #include "topo/topo.h"
 
-/* Findings of the facts; that defaults are best is said by operation. */
+/* That defaults are best is said by operation. */
+static void forget_defaults(struct ct_findings *findings)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < findings->n; i++)
+		if (strcmp(findings->list[i].rule->id, "defaults") != 0)
+			findings->list[n++] = findings->list[i];
+	findings->n = n;
+}
+
 static void print(const struct ct_findings *findings)
 {
 	struct ct_buf text = ct_buf_make(SIZE_MAX);
 
-	for (size_t i = 0; i < findings->n; i++)
-		if (strcmp(findings->list[i].rule->id, "defaults") != 0)
-			ct_finding_text(&findings->list[i], &text);
-	printf("\nSuggestions, the most urgent and the largest gain first\n%s", text.text != NULL ?
-		text.text : "");
+	ct_findings_list(findings, &text);
+	printf("%s", text.text != NULL ? text.text : "");
 	ct_buf_free(&text);
 }
 
@@ -31,6 +38,7 @@ ct_status ct_tune_advise(const struct ct_tuned *tuned, const struct ct_world *wo
 	if (ct_machine_read(NULL, &here) == CT_OK)
 		in.facts = ct_machine_facts(here);
 	status = ct_advise(&in, &findings);
+	forget_defaults(&findings);
 	if (status == CT_OK)
 		status = ct_tune_suggest(tuned, rules_path, &findings);
 	if (status == CT_OK) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a search has found, for people. */
 #include "tune.h"
+#include "tune_launch.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,12 @@ const char *ct_tune_cell_text(const struct ct_candidate *c, char out[96])
 		used += (size_t)snprintf(out + used, 96 - used, " %s=%lld", c->knob_name[k],
 			(long long)c->knob[k]);
 	return out;
+}
+
+/* ns; where it was not tried, as the sizes next to it tell. */
+static double time_of(const struct ct_cell_times *t)
+{
+	return t->n > 0 ? (double)t->median : exp(t->pooled);
 }
 
 static void show_sizes(const struct ct_tune_part *part)
@@ -33,10 +40,10 @@ static void show_sizes(const struct ct_tune_part *part)
 		ns = part->predicted[s->best[i] * part->nsizes + i];
 		if (ns > 0)
 			snprintf(predicted, sizeof(predicted), "%.2f", (double)ns / 1e3);
-		printf("%14llu %12.2f %12.2f %8.2f %12s  %s%s\n", (unsigned long long)part->sizes[i],
-			(double)own->median / 1e3, (double)best->median / 1e3,
-			(double)own->median / (double)best->median, predicted,
-			ct_tune_cell_text(&part->cells[s->best[i]], text),
+		printf("%14llu %12.2f %12.2f %8.2f %12s  %s%s%s\n", (unsigned long long)part->sizes[i],
+			(double)own->median / 1e3, time_of(best) / 1e3, (double)own->median / time_of(best),
+			predicted, ct_tune_cell_text(&part->cells[s->best[i]], text),
+			best->n > 0 ? "" : " (by the sizes next to it)",
 			s->resolved[i] ? "" : " (not resolved)");
 	}
 }
@@ -89,7 +96,7 @@ static void show_pruned(const struct ct_tune_part *part)
 				printf("# pruned: %s at %s B: predicted %.2f us, the fastest took %.2f us\n",
 					ct_tune_cell_text(&part->cells[c], text),
 					ct_size_text(part->sizes[i], size), t->predicted / 1e3,
-					s->measured[i] ? (double)ct_times(s, i, s->best[i])->median / 1e3 : NAN);
+					s->measured[i] ? time_of(ct_times(s, i, s->best[i])) / 1e3 : NAN);
 		}
 	}
 }
@@ -111,10 +118,15 @@ static void show_link(const char *name, const struct ct_link *link)
 		return;
 	printf("# links %s: %.2f us + %.3f ns/B (Hockney, mean error %.0f %%); LogGP", name,
 		link->alpha_ns / 1e3, link->beta_ns, 100 * link->error);
-	for (size_t i = 0; i < link->nsegments; i++)
-		printf("%s from %llu B g %.2f us G %.3f ns/B (largest error %.0f %%)", i > 0 ? "," : "",
-			(unsigned long long)link->segment[i].from, link->segment[i].g_ns / 1e3,
-			link->segment[i].G_ns, 100 * link->segment[i].error);
+	for (size_t i = 0; i < link->nsegments; i++) {
+		char gap[40] = "g not resolved"; /* a gap that is lost in that of the bytes */
+
+		if (link->segment[i].g_ns > link->segment[i].G_ns)
+			snprintf(gap, sizeof(gap), "g %.2f us", link->segment[i].g_ns / 1e3);
+		printf("%s from %llu B %s G %.3f ns/B (largest error %.0f %%)", i > 0 ? "," : "",
+			(unsigned long long)link->segment[i].from, gap, link->segment[i].G_ns,
+			100 * link->segment[i].error);
+	}
 	printf("; sums %.3f ns/B\n", link->reduce_ns);
 }
 
@@ -167,8 +179,12 @@ void ct_tune_show(const struct ct_tuned *t, const struct ct_world *world)
 		show_model(part);
 		show_cost(part);
 	}
+	printf("\n");
+	for (size_t b = 0; b < t->nbases; b++)
+		if (t->missing[b][0] == '\0')
+			ct_relaunch_show(t->base[b].backend);
 	ct_tune_unresolved(t, &unresolved, &measured);
-	printf("\n# %zu of %zu measured sizes are not resolved\n", unresolved, measured);
+	printf("# %zu of %zu measured sizes are not resolved\n", unresolved, measured);
 	if (world->oversubscribed)
 		printf("# oversubscribed: more ranks than processors, so these times tell about the scheduler "
 			"too\n");

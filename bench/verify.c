@@ -14,53 +14,13 @@
 
 #include "child.h"
 #include "coll/coll.h"
+#include "words.h"
 
-enum { WORDS = 64, SAID = 1 << 20, LINE = 512 };
+enum { SAID = 1 << 20 };
 
 static const uint64_t launch_ns = 300000000000;
 
-struct words {
-	const char *list[WORDS + 1];
-	size_t n;
-	char copy[1024];
-};
-
-static ct_status add(struct words *w, const char *word)
-{
-	if (w->n == WORDS)
-		return ct_fail(CT_INVALID, "--launch: more than %d words", (int)WORDS);
-	w->list[w->n++] = word;
-	w->list[w->n] = NULL;
-	return CT_OK;
-}
-
-/* TEXT at its blanks; no shell, no quotes. */
-static ct_status split(struct words *w, const char *text)
-{
-	char *save = NULL;
-	ct_status status = CT_OK;
-
-	w->n = 0;
-	if ((size_t)snprintf(w->copy, sizeof(w->copy), "%s", text) >= sizeof(w->copy))
-		return ct_fail(CT_INVALID, "--launch: longer than %zu bytes", sizeof(w->copy) - 1);
-	for (char *word = strtok_r(w->copy, " \t", &save); word != NULL && status == CT_OK;
-		word = strtok_r(NULL, " \t", &save))
-		status = add(w, word);
-	if (status == CT_OK && w->n == 0)
-		status = ct_fail(CT_INVALID, "--launch: no command");
-	return status;
-}
-
-static ct_status add_all(struct words *w, const char *const *more)
-{
-	ct_status status = CT_OK;
-
-	for (; *more != NULL && status == CT_OK; more++)
-		status = add(w, *more);
-	return status;
-}
-
-static ct_status launch(const struct words *w, char **out)
+static ct_status launch(const struct ct_words *w, char **out)
 {
 	struct ct_child child = { .argv = w->list, .out_most = SAID, .ns = launch_ns };
 	size_t bytes;
@@ -110,27 +70,27 @@ static void show_checks(char *text)
 }
 
 /* The words of both launches; FILE NULL: without the file and the witness. */
-static ct_status make(struct words *w, const struct ct_verify_in *in, const char *ranks, const char *file,
+static ct_status make(struct ct_words *w, const struct ct_verify_in *in, const char *ranks, const char *file,
 	const char *preload, const char *self)
 {
 	const char *const rules[] = { "--mca", "coll_tuned_use_dynamic_rules", "1", "--mca",
 		"coll_tuned_dynamic_rules_filename", file, "-x", preload, NULL };
 	const char *const run[] = { self, "tune", "--coll", "mpi", "--check", in->rules_file, NULL };
 	const char *const count[] = { "-n", ranks, NULL };
-	ct_status status = split(w, in->launch);
+	ct_status status = ct_words_split(w, in->launch, "--launch");
 
 	if (status == CT_OK)
-		status = add_all(w, count);
+		status = ct_words_add(w, count);
 	if (status == CT_OK && file != NULL)
-		status = add_all(w, rules);
-	return status == CT_OK ? add_all(w, run) : status;
+		status = ct_words_add(w, rules);
+	return status == CT_OK ? ct_words_add(w, run) : status;
 }
 
 ct_status ct_verify_openmpi(const struct ct_verify_in *in, struct ct_verified *v)
 {
 	const struct ct_rules_scope *scope = ct_rules_scope(in->rules);
 	char self[PATH_MAX], ranks[24], preload[PATH_MAX + 64], *text = NULL;
-	struct words *w = ct_alloc(1, sizeof(*w));
+	struct ct_words *w = ct_alloc(1, sizeof(*w));
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	ct_status status = w != NULL ? CT_OK : CT_NOMEM;
 

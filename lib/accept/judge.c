@@ -213,6 +213,7 @@ static ct_status advise(struct ct_accept_report *r, const struct ct_world *world
 	s = add_rails(r);
 	if (s == CT_OK)
 		s = ct_advise(&in, &r->findings);
+	ct_findings_order(&r->findings);
 	ct_free(series);
 	return s;
 }

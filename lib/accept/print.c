@@ -303,9 +303,7 @@ ct_status ct_accept_print(const struct ct_accept_report *r, struct ct_buf *out)
 	if (r->congestion[0] != '\0')
 		ct_buf_wrapped(out, "congestion: ", r->congestion);
 	print_soak(r, out);
-	ct_buf_add(out, "\nsuggestions\n");
-	for (size_t i = 0; i < r->findings.n; i++)
-		ct_finding_text(&r->findings.list[i], out);
+	ct_findings_list(&r->findings, out);
 	ct_buf_add(out, "\n%u pass, %u warn, %u fail, %u inconclusive, %u unjudged\n", r->npass,
 		   r->nwarn, r->nfail, r->ninconclusive, r->nunjudged);
 	snprintf(line, sizeof(line), "%s (%s)", ct_verdict_name(r->verdict), r->reason);

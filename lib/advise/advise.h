@@ -109,6 +109,11 @@ uint32_t ct_rail_leaf(const struct ct_fabric *fabric, const char *host, const ch
 /* Adds FINDING for the terminal to OUT: what was seen, why it matters, what to set, how to undo it. */
 void ct_finding_text(const struct ct_finding *finding, struct ct_buf *out);
 
+/* Puts FINDINGS in order: warnings, measured gains from the largest down, other advice, notes; equals
+ * stay as they were. And all of them for the terminal, under their heading. */
+void ct_findings_order(struct ct_findings *findings);
+void ct_findings_list(const struct ct_findings *findings, struct ct_buf *out);
+
 /* A new zeroed finding of RULE in FINDINGS, with its severity, or NULL (no memory). For rules. */
 struct ct_finding *ct_finding_add(struct ct_findings *findings, const struct ct_advice_rule *rule);
 

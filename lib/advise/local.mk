@@ -11,6 +11,7 @@ core_sources += \
 	lib/advise/fabric.c lib/advise/fabric.h \
 	lib/advise/host.c \
 	lib/advise/network.c \
+	lib/advise/order.c \
 	lib/advise/paths.c \
 	lib/advise/rails.c \
 	lib/advise/nccl_job.c lib/advise/nccl_job.h lib/advise/nccl_job_read.c \

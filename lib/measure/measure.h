@@ -226,7 +226,7 @@ struct ct_trial {
 	uint32_t n, samples;
 	uint32_t warmup; /* calls before a candidate's first sample; 0 = 1 */
 	bool cold;       /* no warm-up call: the first call is a sample (unless it is verified) */
-	bool verify;     /* compare the data of a candidate's first call */
+	bool verify;     /* compare the data of a candidate's next call */
 };
 
 struct ct_trial_out {

@@ -181,6 +181,8 @@ static ct_status ready(struct ct_trials *t, struct ct_lane *lane, const struct c
 	struct ct_result *r = &lane->result;
 	ct_status status;
 
+	if (trial->verify && !lane->stop.check)
+		ct_lane_release(lane); /* what is compared is the first call of a prepared request */
 	if (lane->req != NULL || r->status != CT_OK)
 		return CT_OK;
 	lane->desc = t->desc;

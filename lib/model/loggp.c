@@ -11,7 +11,8 @@ struct line {
 	double at, slope;
 };
 
-/* Least squares of relative errors: weights 1 / y^2. One point, or no spread: a constant. */
+/* Least squares of relative errors: weights 1 / y^2; neither part is below 0. One point, or no spread: a
+ * constant. */
 static struct line fit_line(const uint64_t *x, const double *y, size_t n)
 {
 	double w = 0, wx = 0, wy = 0, wxx = 0, wxy = 0, d;
@@ -31,6 +32,10 @@ static struct line fit_line(const uint64_t *x, const double *y, size_t n)
 	if (line.slope < 0)
 		line.slope = 0;
 	line.at = (wy - line.slope * wx) / w;
+	if (line.at < 0) { /* no time is below 0: the line that begins at 0 */
+		line.at = 0;
+		line.slope = wxy / wxx;
+	}
 	return line;
 }
 

@@ -19,8 +19,7 @@ static uint32_t label(const struct ct_search *s, const bool *all, size_t first, 
 
 		for (size_t i = first; i <= last && all[c]; i++)
 			if (s->measured[i])
-				sum += log((double)ct_times(s, i, c)->median /
-					(double)ct_times(s, i, s->best[i])->median);
+				sum += ct_times(s, i, c)->pooled - ct_times(s, i, s->best[i])->pooled;
 		if (all[c] && (c == 0 || sum < least)) {
 			chosen = c;
 			least = sum;

@@ -13,6 +13,8 @@ core_sources += \
 	lib/tune/race.h \
 	lib/tune/race_cells.c \
 	lib/tune/race_check.c \
+	lib/tune/race_guess.c \
+	lib/tune/race_refine.c \
 	lib/tune/race_samples.c \
 	lib/tune/search.c \
 	lib/tune/search.h \

@@ -1,75 +1,76 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A race: who is plainly slower leaves, then the slower half. See race.h. */
+#include <math.h>
+
 #include "race.h"
 
-static const struct ct_cell_times *fastest(const struct ct_race *run, size_t i,
-	const struct ct_race_list *list)
+/* Deviations at which a cell leaves; differences that matter to nobody. */
+static const double leave = 2.5, near = 1.03, cheap = 0.01;
+
+/* Is CELL surely slower than BEST at size I by now? */
+static bool hopeless(const struct ct_race *run, size_t i, uint32_t cell, uint32_t best)
 {
-	const struct ct_cell_times *best = NULL;
+	struct ct_guess a = ct_race_guess(run, i, cell), b = ct_race_guess(run, i, best);
 
-	for (uint32_t k = 0; k < list->n; k++) {
-		const struct ct_cell_times *t = ct_times(run->out, i, list->cell[k]);
-
-		if (t->state == CT_CELL_ALIVE && (best == NULL || t->median < best->median))
-			best = t;
-	}
-	return best;
+	return a.log_ns - b.log_ns > fmax(leave * hypot(a.se, b.se), log(near));
 }
 
-/* Cells whose interval lies above the fastest's leave, and then the slower half. The default stays until
+/* How many of LIST are faster than CELL. */
+static uint32_t ahead_of(const struct ct_race *run, size_t i, const struct ct_race_list *list, uint32_t cell)
+{
+	double own = ct_race_guess(run, i, cell).log_ns;
+	uint32_t n = 0;
+
+	for (uint32_t k = 0; k < list->n; k++)
+		n += ct_race_usable(ct_times(run->out, i, list->cell[k])) &&
+			ct_race_guess(run, i, list->cell[k]).log_ns < own;
+	return n;
+}
+
+/* Cells that are surely slower than the fastest leave, and then the slower half. The default stays until
  * its loss is plain. */
 static void halve(struct ct_race *run, size_t i, struct ct_race_list *list)
 {
-	const struct ct_cell_times *best = fastest(run, i, list);
-	uint32_t most = list->n > 4 ? (list->n + 1) / 2 : list->n, n = 0;
+	uint32_t best = run->out->best[i], most = list->n > 4 ? (list->n + 1) / 2 : list->n, n = 0;
+	struct ct_race_list before = *list;
 
-	if (best == NULL) {
-		list->n = 0;
-		return;
-	}
-	for (uint32_t k = 0; k < list->n; k++) {
-		struct ct_cell_times *t = ct_times(run->out, i, list->cell[k]);
-		uint32_t faster = 0;
-		bool plain = t->low > best->high;
-		bool far = plain && (t->n >= ct_race_rungs[1] || t->median > 1.5 * (double)best->median);
+	for (uint32_t k = 0; k < before.n; k++) {
+		struct ct_cell_times *t = ct_times(run->out, i, before.cell[k]);
+		bool slow = hopeless(run, i, before.cell[k], best);
 
-		for (uint32_t j = 0; j < list->n; j++) {
-			const struct ct_cell_times *u = ct_times(run->out, i, list->cell[j]);
-
-			faster += ct_race_usable(u) && u->n > 0 && u->median < t->median;
-		}
 		if (!ct_race_usable(t))
 			continue;
-		if (list->cell[k] == 0 ? far : plain || faster >= most)
+		if (before.cell[k] == 0)
+			slow = slow && run->out->resolved[i];
+		else if (slow || ahead_of(run, i, &before, before.cell[k]) >= most) {
 			t->state = CT_CELL_DROPPED;
-		else
-			list->cell[n++] = list->cell[k];
+			continue;
+		}
+		if (!slow)
+			list->cell[n++] = before.cell[k];
 	}
 	list->n = n;
-	/* who was left behind is so for good, but the default is judged all the same */
-	if (ct_times(run->out, i, 0)->state == CT_CELL_DROPPED)
-		ct_times(run->out, i, 0)->state = CT_CELL_ALIVE;
 }
 
-/* Is what is left in the race within a few percent of BEST? Long calls are not spent on such
+/* Is what is left in the race within a few percent of the fastest? Long calls are not spent on such
  * differences. */
-static bool all_near(const struct ct_race *run, size_t i, const struct ct_race_list *list,
-	const struct ct_cell_times *best)
+static bool all_near(const struct ct_race *run, size_t i, const struct ct_race_list *list)
 {
+	double best = ct_race_guess(run, i, run->out->best[i]).log_ns;
+
 	for (uint32_t k = 0; k < list->n; k++)
-		if (list->cell[k] != 0 && (double)ct_times(run->out, i, list->cell[k])->median >
-			ct_race_not_worse * ct_race_not_worse * (double)best->median)
+		if (list->cell[k] != 0 && ct_race_guess(run, i, list->cell[k]).log_ns > best + log(near))
 			return false;
 	return true;
 }
 
 /* The fastest is alone, or the default will do, and either is known; or there is no more to gain. */
-static bool decided(const struct ct_race *run, size_t i, const struct ct_race_list *list,
-	const struct ct_cell_times *best, uint32_t rung)
+static bool decided(const struct ct_race *run, size_t i, const struct ct_race_list *list, uint32_t rung)
 {
 	if (run->out->resolved[i] && (list->n <= 1 || (rung > 0 && ct_times(run->out, i, 0)->good)))
 		return true;
-	return rung > 0 && ct_race_estimate(run, i, 0) > ct_race_long_ns && all_near(run, i, list, best);
+	return rung > 0 && run->out->resolved[i] && ct_race_estimate(run, i, 0) > ct_race_long_ns &&
+		all_near(run, i, list);
 }
 
 /* The least samples that a cell of LIST has at size I; BEHIND: those with fewer than ENOUGH. */
@@ -96,10 +97,12 @@ ct_status ct_race_run(struct ct_race *run, size_t i, struct ct_race_list *list, 
 	double end = (double)run->out->spent_ns + cap;
 	ct_status status = CT_OK;
 
-	for (uint32_t rung = 0; rung < CT_RACE_RUNGS && list->n > 0; rung++) {
+	/* where a call costs next to nothing two samples are too few */
+	uint32_t rung = ct_race_cost(run, i, list, ct_race_rungs[1]) < cheap * ct_race_left(run);
+
+	for (; rung < CT_RACE_RUNGS && list->n > 0; rung++) {
 		struct ct_race_list behind = { .n = 0 };
 		uint32_t have = least_samples(run, i, list, ct_race_rungs[rung], &behind);
-		const struct ct_cell_times *best;
 
 		if (behind.n == 0)
 			continue;
@@ -111,12 +114,14 @@ ct_status ct_race_run(struct ct_race *run, size_t i, struct ct_race_list *list, 
 		status = ct_race_take(run, i, &behind, ct_race_rungs[rung] - have, false);
 		if (status != CT_OK)
 			return status;
-		halve(run, i, list);
-		best = fastest(run, i, list);
 		ct_race_judge(run, i);
-		if (best == NULL || decided(run, i, list, best, rung))
+		if (!run->out->measured[i])
+			break;
+		halve(run, i, list);
+		if (decided(run, i, list, rung))
 			break;
 	}
-	ct_race_judge(run, i);
+	if (!run->out->measured[i])
+		ct_race_judge(run, i);
 	return CT_OK;
 }

@@ -9,11 +9,12 @@
 
 #include "search.h"
 
-enum { CT_RACE_FIRST = 3, CT_RACE_RUNGS = 4 };
+enum { CT_RACE_FIRST = 2, CT_RACE_RUNGS = 5 };
 extern const uint32_t ct_race_rungs[CT_RACE_RUNGS]; /* samples that a cell has after each round */
 
-/* Choices so near are one; a call so long needs no other to warm it up. */
+/* Choices so near are one; a call so long is not spent on small differences. */
 extern const double ct_race_not_worse, ct_race_long_ns;
+extern const double ct_race_sure; /* deviations to one side: 95 % */
 
 struct ct_race {
 	const struct ct_search_in *in;
@@ -22,6 +23,10 @@ struct ct_race {
 	ct_status *status;
 	uint32_t nfamilies;
 	uint64_t allowed_ns;  /* share of the effort, at most the budget */
+	double kept_ns;       /* of it, for what comes later */
+	double noise[CT_SEARCH_MOST_SIZES]; /* spread of a sample's logarithm */
+	size_t where;         /* size at which cells are prepared; moving on gives them up */
+	bool ready[CT_SEARCH_MOST_CELLS], verified[CT_SEARCH_MOST_CELLS];
 	double beside_ns;     /* preparing, meeting and telling: so far, beside the samples themselves */
 	uint32_t prepared;    /* cells at sizes that were prepared for it */
 	size_t at[CT_SEARCH_MOST_SIZES]; /* anchors, ascending */
@@ -62,14 +67,26 @@ double ct_race_cost(const struct ct_race *run, size_t i, const struct ct_race_li
 double ct_race_beside(const struct ct_race *run);
 double ct_race_left(const struct ct_race *run);
 
+/* Surely slower: by the guesses, where there are some, at size I. */
+bool ct_race_slower(const struct ct_race *run, size_t i, uint32_t a, uint32_t b);
+
 struct ct_race_pair ct_race_pair_of(const struct ct_cell_times *a, const struct ct_cell_times *b);
 struct ct_ratio ct_race_ratio(const struct ct_cell_times *a, const struct ct_cell_times *b);
 
-/* Surely slower: the interval of the ratio where there are samples enough for one, else no overlap. */
-bool ct_race_slower(const struct ct_cell_times *a, const struct ct_cell_times *best);
-
 /* Which cell is fastest at size I, which cannot be told from it, and is the default's loss known? */
 void ct_race_judge(struct ct_race *run, size_t i);
+
+/* ---- what a call takes: race_guess.c ------------------------------------------------------------ */
+
+/* Logarithm of ns, and its standard error: INFINITY where nothing is known. */
+struct ct_guess {
+	double log_ns, se;
+};
+
+struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell);
+
+/* The levels and the noise of size I, after samples were taken there. */
+void ct_race_levels(struct ct_race *run, size_t i);
 
 /* ---- one race: race.c --------------------------------------------------------------------------- */
 
@@ -88,6 +105,19 @@ void ct_race_choose(struct ct_race *run, size_t i, double cap, struct ct_race_li
 /* Families near the fastest at size I try the neighbours of their best cell, as long as that helps and CAP
  * ns last. What TAKE says. */
 ct_status ct_race_climb(struct ct_race *run, size_t i, double cap);
+
+/* Are A and B settings of one algorithm that differ in one knob, with no other that differs between them
+ * at size I? */
+bool ct_race_next_to(const struct ct_race *run, size_t i, uint32_t a, uint32_t b);
+
+/* Is CELL the same as another at size I? */
+bool ct_race_same(const struct ct_race *run, uint32_t cell, size_t i);
+
+/* ---- where it matters: race_refine.c ------------------------------------------------------------ */
+
+/* Samples of the fastest and of those that may be faster, at the sizes where most may be lost by not
+ * knowing, as long as what is left lasts. What TAKE says. */
+ct_status ct_race_refine(struct ct_race *run);
 
 /* ---- what was chosen: race_check.c -------------------------------------------------------------- */
 

@@ -7,60 +7,53 @@
 
 enum { MOVES = 3 };
 
-static const double hopeless = 1.25, model_hopeless = 2, worth_knobs = 1.25;
+static const double hopeless = 1.05, model_hopeless = 2, worth_knobs = 1.5, new_hope = 0.03;
 
-/* Time of CELL at size I over that of the fastest, as the last two measured sizes let expect; 0 where
- * one of them does not know it. The more hopeful of what was and of the trend. */
-static double outlook(const struct ct_race *run, size_t i, uint32_t cell)
+/* The least that any cell is expected to take at size I, as a logarithm: its guess and one deviation. */
+static double least_expected(const struct ct_race *run, size_t i)
 {
-	const struct ct_search *s = run->out;
-	double ratio[2], at[2];
-	int n = 0;
+	double least = INFINITY;
 
-	for (size_t j = i; j-- > 0 && n < 2;) {
-		const struct ct_cell_times *t = ct_times(s, j, cell);
+	for (uint32_t c = 0; c < run->in->ncells; c++) {
+		struct ct_guess g = ct_race_guess(run, i, c);
 
-		if (!s->measured[j])
-			continue;
-		if (t->n == 0)
-			return 0;
-		ratio[n] = (double)t->median / (double)ct_times(s, j, s->best[j])->median;
-		at[n++] = log((double)run->in->sizes[j]);
+		if (isfinite(g.se))
+			least = fmin(least, g.log_ns + g.se / 2);
 	}
-	if (n < 2)
-		return 0;
-	return fmin(ratio[0], ratio[0] * pow(ratio[0] / ratio[1],
-		(log((double)run->in->sizes[i]) - at[0]) / (at[0] - at[1])));
+	return least;
 }
 
-/* The same where less is known: as at the nearest smaller size that knows it; 0 where none does. */
-static double expected(const struct ct_race *run, size_t i, uint32_t cell)
+/* Over the fastest of all, as what is known of the sizes around lets expect, at best; 0: nothing is known.
+ * LEAST: least_expected(). */
+static double expected(const struct ct_race *run, size_t i, uint32_t cell, double least)
 {
-	const struct ct_search *s = run->out;
-	double ahead = outlook(run, i, cell);
+	struct ct_guess g = ct_race_guess(run, i, cell);
 
-	for (size_t j = i; j-- > 0 && ahead == 0;)
-		if (s->measured[j] && ct_times(s, j, cell)->n > 0)
-			ahead = (double)ct_times(s, j, cell)->median /
-				(double)ct_times(s, j, s->best[j])->median;
-	return ahead;
+	return isfinite(g.se) ? exp(g.log_ns - g.se / 2 - least) : 0;
 }
 
-static bool pruned(struct ct_race *run, size_t i, uint32_t cell, double least)
+/* Whom to try first: the fastest, and of two alike the one that is known less. */
+static double hope(const struct ct_race *run, size_t i, uint32_t cell)
+{
+	struct ct_guess g = ct_race_guess(run, i, cell);
+
+	return isfinite(g.se) ? g.log_ns - 0.3 * g.se : 0;
+}
+
+static bool pruned(struct ct_race *run, size_t i, uint32_t cell, double least, double least_model)
 {
 	struct ct_cell_times *t = ct_times(run->out, i, cell);
 	double predicted = run->in->predict != NULL ? run->in->predict(run->in->arg, cell, i) : 0;
-	double ahead = expected(run, i, cell);
+	double ahead = expected(run, i, cell, least);
 
 	if (cell == 0 || t->n > 0)
 		return false;
 	/* what was measured weighs more than a model */
-	if (!(ahead > hopeless) && !(ahead == 0 && predicted > model_hopeless * least && least > 0))
+	if (!(ahead > hopeless) &&
+		!(ahead == 0 && predicted > model_hopeless * least_model && least_model > 0))
 		return false;
 	t->state = CT_CELL_PRUNED;
-	t->predicted = ahead > hopeless
-		? ahead * ct_race_estimate(run, i, run->out->best[i > 0 ? i - 1 : 0])
-		: predicted;
+	t->predicted = ahead > hopeless ? exp(ct_race_guess(run, i, cell).log_ns) : predicted;
 	return true;
 }
 
@@ -77,7 +70,7 @@ static double least_predicted(const struct ct_race *run, size_t i)
 	return least;
 }
 
-static bool same(const struct ct_race *run, uint32_t cell, size_t i)
+bool ct_race_same(const struct ct_race *run, uint32_t cell, size_t i)
 {
 	return run->in->same != NULL && run->in->same(run->in->arg, cell, i);
 }
@@ -112,48 +105,8 @@ void ct_race_put_known(const struct ct_race *run, size_t i, struct ct_race_list 
 {
 	ct_race_put(list, 0);
 	for (uint32_t f = 1; f < run->nfamilies; f++)
-		if (!same(run, known_at(run, i, f), i))
+		if (!ct_race_same(run, known_at(run, i, f), i))
 			ct_race_put(list, known_at(run, i, f));
-}
-
-/* The best known cell of each family: all of them where a first look costs little, which is when the
- * ranking is known least; else those that are not hopeless, in the order of what is expected, as far as
- * a first look at them fits CAP; the default and the most hopeful one in any case. */
-void ct_race_choose(struct ct_race *run, size_t i, double cap, struct ct_race_list *list)
-{
-	double least = least_predicted(run, i), ratio[CT_SEARCH_MOST_CELLS];
-	struct ct_race_list all = { .n = 0 }, tried = { .n = 0 };
-
-	list->n = 0;
-	ct_race_put_known(run, i, list);
-	if (ct_race_cost(run, i, list, CT_RACE_FIRST) <= cap / 2)
-		return;
-	for (uint32_t f = 1; f < run->nfamilies; f++) {
-		uint32_t cell = known_at(run, i, f);
-		double ahead;
-		uint32_t k;
-
-		if (same(run, cell, i) || pruned(run, i, cell, least))
-			continue;
-		ahead = expected(run, i, cell);
-		for (k = all.n++; k > 0 && ratio[k - 1] > ahead; k--) {
-			ratio[k] = ratio[k - 1];
-			all.cell[k] = all.cell[k - 1];
-		}
-		ratio[k] = ahead;
-		all.cell[k] = cell;
-	}
-	list->n = 0;
-	ct_race_put(list, 0);
-	for (uint32_t k = 0; k < all.n; k++) {
-		ct_race_put(list, all.cell[k]);
-		ct_race_put(&tried, all.cell[k]);
-		/* the default is tried whatever it costs, and may be better than it looks from below */
-		if (k > 0 && ct_race_cost(run, i, &tried, CT_RACE_FIRST) > cap) {
-			list->n--;
-			break;
-		}
-	}
 }
 
 /* ---- knobs ---------------------------------------------------------------------------------- */
@@ -169,31 +122,104 @@ static bool along(const struct ct_cell *a, const struct ct_cell *b, uint32_t k)
 	return true;
 }
 
-/* Adds the untried neighbours of CELL at size I: the next values of each knob, up and down, past those
- * that would be the same as another there. */
+/* Not tried at size I, and not known to be slow there. */
+static bool hopeful(const struct ct_race *run, size_t i, uint32_t cell)
+{
+	return ct_times(run->out, i, cell)->state == CT_CELL_UNTRIED &&
+		expected(run, i, cell, least_expected(run, i)) <= hopeless;
+}
+
+bool ct_race_next_to(const struct ct_race *run, size_t i, uint32_t a, uint32_t b)
+{
+	const struct ct_cell *from = &run->in->cells[a], *to = &run->in->cells[b];
+
+	for (uint32_t k = 0; k < from->nknobs; k++) {
+		bool between = false;
+
+		if (!along(from, to, k) || from->at[k] == to->at[k])
+			continue;
+		for (uint32_t c = 1; c < run->in->ncells; c++) {
+			uint8_t at = run->in->cells[c].at[k];
+
+			between |= c != a && c != b && along(from, &run->in->cells[c], k) &&
+				!ct_race_same(run, c, i) && (at > from->at[k]) == (to->at[k] > at) &&
+				at != from->at[k] && at != to->at[k];
+		}
+		return !between;
+	}
+	return false;
+}
+
+/* Adds the neighbours of CELL at size I that are worth a try: the next values of each knob, up and down,
+ * past those that would be the same as another there. */
 static void put_neighbours(const struct ct_race *run, size_t i, uint32_t cell, struct ct_race_list *list)
 {
-	const struct ct_cell *own = &run->in->cells[cell];
+	for (uint32_t c = 1; c < run->in->ncells; c++)
+		if (!ct_race_same(run, c, i) && ct_race_next_to(run, i, cell, c) && hopeful(run, i, c))
+			ct_race_put(list, c);
+}
 
-	for (uint32_t k = 0; k < own->nknobs; k++) {
-		uint32_t up = 0, down = 0; /* cell 0 has no knob that could be next to another's */
+/* ---- whom to try first ------------------------------------------------------------------------ */
 
-		for (uint32_t c = 1; c < run->in->ncells; c++) {
-			const struct ct_cell *other = &run->in->cells[c];
+/* Cells in the order of what is expected of them, logarithms of ns. */
+struct queue {
+	struct ct_race_list list;
+	double hope[CT_SEARCH_MOST_CELLS];
+};
 
-			if (!along(own, other, k) || same(run, c, i))
-				continue;
-			if (other->at[k] > own->at[k] &&
-				(up == 0 || other->at[k] < run->in->cells[up].at[k]))
-				up = c;
-			if (other->at[k] < own->at[k] &&
-				(down == 0 || other->at[k] > run->in->cells[down].at[k]))
-				down = c;
-		}
-		if (up > 0 && ct_times(run->out, i, up)->state == CT_CELL_UNTRIED)
-			ct_race_put(list, up);
-		if (down > 0 && ct_times(run->out, i, down)->state == CT_CELL_UNTRIED)
-			ct_race_put(list, down);
+static void enqueue(struct queue *q, uint32_t cell, double hope)
+{
+	uint32_t k;
+
+	for (k = q->list.n++; k > 0 && q->hope[k - 1] > hope; k--) {
+		q->hope[k] = q->hope[k - 1];
+		q->list.cell[k] = q->list.cell[k - 1];
+	}
+	q->hope[k] = hope;
+	q->list.cell[k] = cell;
+}
+
+/* The best known cell of each family that is not hopeless, and those next to it that nobody has tried at
+ * any size: knobs that were the same as another until now. */
+static void queue_up(struct ct_race *run, size_t i, struct queue *q)
+{
+	double least_model = least_predicted(run, i), least = least_expected(run, i);
+
+	q->list.n = 0;
+	for (uint32_t f = 1; f < run->nfamilies; f++) {
+		uint32_t cell = known_at(run, i, f);
+
+		if (ct_race_same(run, cell, i) || pruned(run, i, cell, least, least_model))
+			continue;
+		enqueue(q, cell, hope(run, i, cell));
+		for (uint32_t c = 1; c < run->in->ncells; c++)
+			if (!ct_race_same(run, c, i) && ct_race_next_to(run, i, cell, c) &&
+				!isfinite(ct_race_guess(run, i, c).se) && hope(run, i, cell) > 0)
+				enqueue(q, c, hope(run, i, cell) - new_hope);
+	}
+}
+
+/* All that is known where a first look costs little, which is when the ranking is known least; else in the
+ * order of what is expected, as far as a first look fits CAP; the default and the most hopeful one in
+ * any case. */
+void ct_race_choose(struct ct_race *run, size_t i, double cap, struct ct_race_list *list)
+{
+	struct ct_race_list tried = { .n = 0 };
+	struct queue queue;
+
+	list->n = 0;
+	ct_race_put_known(run, i, list);
+	if (ct_race_cost(run, i, list, CT_RACE_FIRST) <= cap / 2)
+		return;
+	queue_up(run, i, &queue);
+	list->n = 0;
+	ct_race_put(list, 0);
+	for (uint32_t k = 0; k < queue.list.n; k++) {
+		ct_race_put(&tried, queue.list.cell[k]);
+		/* the default is tried whatever it costs, and may be better than it looks from below */
+		if (k > 0 && ct_race_cost(run, i, &tried, CT_RACE_FIRST) > cap)
+			break;
+		ct_race_put(list, queue.list.cell[k]);
 	}
 }
 
@@ -203,14 +229,15 @@ ct_status ct_race_climb(struct ct_race *run, size_t i, double cap)
 	double end = (double)run->out->spent_ns + cap;
 
 	for (int move = 0; move < MOVES; move++) {
-		double best = (double)ct_times(run->out, i, run->out->best[i])->median;
+		double best = ct_race_guess(run, i, run->out->best[i]).log_ns;
 		struct ct_race_list list = { .n = 0 };
 		ct_status status;
 
 		for (uint32_t f = 1; f < run->nfamilies; f++) {
 			const struct ct_cell_times *t = ct_times(run->out, i, known_at(run, i, f));
 
-			if (t->n > 0 && ct_race_usable(t) && (double)t->median <= worth_knobs * best)
+			if (t->n > 0 && ct_race_usable(t) &&
+				ct_race_guess(run, i, known_at(run, i, f)).log_ns <= best + log(worth_knobs))
 				put_neighbours(run, i, known_at(run, i, f), &list);
 		}
 		if (list.n == 0 ||

@@ -6,6 +6,8 @@
 
 enum { CHECK = 8, CHECK_MOST = 24 };
 
+static const double least_gain = 0.03, surely = 2.5;
+
 /* May SAMPLES of LIST be taken for a check, when little is left? */
 static bool affordable(const struct ct_race *run, size_t i, const struct ct_race_list *list,
 	uint32_t samples)
@@ -20,17 +22,16 @@ static size_t check_at(const struct ct_race *run, const struct ct_stretch *stret
 	const struct ct_search *s = run->out;
 	struct ct_race_list list = { .cell = { 0, stretch->cell }, .n = 2 };
 	size_t at = SIZE_MAX;
-	double most = 0;
+	double most = -INFINITY;
 
 	for (size_t i = stretch->first; i <= stretch->last; i++) {
-		const struct ct_cell_times *own = ct_times(s, i, 0), *new = ct_times(s, i, stretch->cell);
-		double ratio = new->n > 0 ? (double)own->median / (double)new->median : 0;
+		double gain = ct_race_guess(run, i, 0).log_ns - ct_race_guess(run, i, stretch->cell).log_ns;
 
-		if (!s->measured[i] || ratio <= most || own->n == 0 ||
+		if (!s->measured[i] || ct_times(s, i, 0)->counted == 0 || gain <= most ||
 			(at != SIZE_MAX && ct_race_cost(run, i, &list, CHECK) >
 				fmax(ct_race_left(run) / 3, (double)run->allowed_ns / 100)))
 			continue;
-		most = ratio;
+		most = gain;
 		at = i;
 	}
 	return at != SIZE_MAX ? at : stretch->first;
@@ -59,22 +60,22 @@ static ct_status refresh(struct ct_race *run, size_t i, uint32_t cell)
 	return status;
 }
 
-/* Is a rule worth it? A gain that is sure on fresh samples, or on them and those before together; or,
- * where there was no time for fresh ones, one that is likely: such a size is counted as not resolved. */
-static bool worth(const struct ct_cell_times *own, const struct ct_cell_times *new,
-	const struct ct_cell_times *fresh_own, const struct ct_cell_times *fresh_new, bool fresh)
+/* Is STRETCH a rule that is worth it? A gain that is sure on fresh samples where it was checked, or by all
+ * that is known somewhere in it. */
+static bool worth(const struct ct_race *run, const struct ct_stretch *stretch, double fresh_low)
 {
-	struct ct_cell_times all[2] = { *fresh_own, *fresh_new };
-	double ratio = (double)own->median / (double)new->median;
-
-	if (!fresh)
-		return ct_race_slower(own, new) || ratio > ct_race_not_worse;
-	if (ct_race_ratio(fresh_own, fresh_new).low > 1)
+	if (stretch->samples > 0 && fresh_low > 1)
 		return true;
-	ct_race_add_samples(&all[0], own);
-	ct_race_add_samples(&all[1], new);
-	return (double)all[0].median > ct_race_not_worse * (double)all[1].median &&
-		ct_race_slower(&all[0], &all[1]);
+	for (size_t i = stretch->first; i <= stretch->last; i++) {
+		struct ct_guess own = ct_race_guess(run, i, 0), new = ct_race_guess(run, i, stretch->cell);
+		double least = i == stretch->checked_at && stretch->samples > 0 ? least_gain :
+			log(ct_race_not_worse);
+
+		if (ct_times(run->out, i, 0)->counted > 0 && isfinite(new.se) &&
+			own.log_ns - new.log_ns > fmax(least, surely * hypot(own.se, new.se)))
+			return true;
+	}
+	return false;
 }
 
 /* Without a gain the default stays. */
@@ -98,13 +99,15 @@ static ct_status check(struct ct_race *run, struct ct_stretch *stretch)
 	stretch->effect = test.effect;
 	stretch->samples = fresh ? new->n : 0;
 	stretch->checked_at = i;
-	run->out->resolved[i] = r.low > 1 || r.high <= ct_race_not_worse;
-	if (!ct_race_usable(new) || !worth(&before[0], &before[1], own, new, fresh))
+	if (fresh) {
+		ct_race_add_samples(own, &before[0]);
+		if (ct_race_usable(new))
+			ct_race_add_samples(new, &before[1]);
+		ct_race_levels(run, i);
+		ct_race_judge(run, i);
+	}
+	if (!ct_race_usable(new) || !worth(run, stretch, r.low))
 		stretch->cell = 0;
-	if (own->n == 0)
-		*own = before[0];
-	if (new->n == 0 && ct_race_usable(new))
-		*new = before[1];
 	return status;
 }
 

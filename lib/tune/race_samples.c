@@ -5,10 +5,10 @@
 
 #include "race.h"
 
-const uint32_t ct_race_rungs[CT_RACE_RUNGS] = { CT_RACE_FIRST, 6, 12, 24 };
-const double ct_race_not_worse = 1.05, ct_race_long_ns = 500000;
+const uint32_t ct_race_rungs[CT_RACE_RUNGS] = { CT_RACE_FIRST, 4, 8, 16, 24 };
+const double ct_race_not_worse = 1.05, ct_race_long_ns = 500000, ct_race_sure = 1.645;
 
-static const double near_best = 1.02, interval = 0.9;
+static const double near_best = 0.02, interval = 0.9, hardly_known = 0.4;
 
 void ct_race_put(struct ct_race_list *list, uint32_t cell)
 {
@@ -40,11 +40,15 @@ static void summarize(struct ct_cell_times *t)
 }
 
 /* Beyond the room the oldest make place. */
-static void add_times(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples)
+static void add_times(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples, uint64_t cold)
 {
 	for (uint32_t k = 0; k < samples; k++) {
-		if (t->n == CT_SEARCH_MOST_SAMPLES)
+		if (t->n == CT_SEARCH_MOST_SAMPLES) {
 			memmove(t->ns, t->ns + 1, --t->n * sizeof(*t->ns));
+			t->cold >>= 1;
+		}
+		t->cold &= ~(1ull << t->n);
+		t->cold |= (cold >> k & 1) << t->n;
 		t->ns[t->n++] = ns[k];
 	}
 	if (t->n > 0)
@@ -53,34 +57,43 @@ static void add_times(struct ct_cell_times *t, const uint64_t *ns, uint32_t samp
 
 void ct_race_add_samples(struct ct_cell_times *to, const struct ct_cell_times *from)
 {
-	add_times(to, from->ns, from->n);
+	add_times(to, from->ns, from->n, from->cold);
 }
 
-static void keep(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples, ct_status status)
+static void keep(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples, ct_status status, bool cold)
 {
 	if (status != CT_OK) {
 		t->state = status == CT_CORRUPT ? CT_CELL_WRONG : CT_CELL_ILLEGAL;
 		return;
 	}
 	t->state = CT_CELL_ALIVE;
-	add_times(t, ns, samples);
+	add_times(t, ns, samples, cold);
 }
 
-/* About how long one call of CELL takes at size I: from what was measured at the nearest smaller size,
- * as if time grew with the bytes; else as long as the default. */
+/* About how long one call of CELL takes at size I; where that is hardly known, as long as the default. */
 double ct_race_estimate(const struct ct_race *run, size_t i, uint32_t cell)
 {
-	const struct ct_search *s = run->out;
+	struct ct_guess g = ct_race_guess(run, i, cell);
 
-	for (uint32_t c = cell;; c = 0) {
-		for (size_t j = i + 1; j-- > 0;)
-			if (ct_times(s, j, c)->n > 0)
-				return (double)ct_times(s, j, c)->median * (double)run->in->sizes[i] /
-					(double)run->in->sizes[j];
-		if (c == 0)
-			break;
-	}
-	return 0;
+	if (!(g.se < hardly_known))
+		g = ct_race_guess(run, i, 0);
+	return isfinite(g.se) ? exp(g.log_ns) : 0;
+}
+
+/* A cell's first call of all is always looked at. */
+static bool unverified(const struct ct_race *run, const struct ct_race_list *list)
+{
+	for (uint32_t k = 0; k < list->n; k++)
+		if (!run->verified[list->cell[k]])
+			return true;
+	return false;
+}
+
+/* Wrong data at one size: nowhere is it to be chosen. */
+static void condemn(struct ct_race *run, uint32_t cell)
+{
+	for (size_t i = 0; i < run->in->nsizes; i++)
+		ct_times(run->out, i, cell)->state = CT_CELL_WRONG;
 }
 
 ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list *list, uint32_t samples,
@@ -90,27 +103,40 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 		.list = list->cell,
 		.n = list->n,
 		.samples = samples,
-		.verify = verify,
-		.cold = ct_race_estimate(run, i, 0) > ct_race_long_ns,
+		.verify = verify || unverified(run, list),
 		.ns = run->ns,
 		.status = run->status };
 	ct_status status;
 
 	if (list->n == 0)
 		return CT_OK;
+	t.cold = ct_race_estimate(run, i, 0) > ct_race_long_ns && !t.verify;
 	status = run->in->take(run->in->arg, &t);
 	if (status != CT_OK)
 		return status;
 	run->out->spent_ns += t.spent_ns;
 	run->out->calls += (uint64_t)samples * list->n;
 	run->beside_ns += (double)t.spent_ns;
+	if (run->where != i)
+		memset(run->ready, 0, sizeof(run->ready));
+	run->where = i;
 	for (uint32_t k = 0; k < list->n; k++) {
-		run->prepared += ct_times(run->out, i, list->cell[k])->n == 0;
+		bool new = !run->ready[list->cell[k]];
+
+		run->ready[list->cell[k]] = true;
+		run->verified[list->cell[k]] |= t.verify && run->status[k] != CT_UNSUPPORTED;
+		run->prepared += new;
+		/* the warm-up call is no part of what it costs besides */
+		if (new && !t.cold && run->status[k] == CT_OK)
+			run->beside_ns -= (double)run->ns[(size_t)k * samples];
 		for (uint32_t m = 0; m < samples && run->status[k] == CT_OK; m++)
 			run->beside_ns -= (double)run->ns[(size_t)k * samples + m];
 		keep(ct_times(run->out, i, list->cell[k]), run->ns + (size_t)k * samples, samples,
-			run->status[k]);
+			run->status[k], new && t.cold);
+		if (run->status[k] == CT_CORRUPT)
+			condemn(run, list->cell[k]);
 	}
+	ct_race_levels(run, i);
 	return CT_OK;
 }
 
@@ -123,20 +149,20 @@ double ct_race_beside(const struct ct_race *run)
 double ct_race_cost(const struct ct_race *run, size_t i, const struct ct_race_list *list, uint32_t samples)
 {
 	double sum = 0, each = ct_race_beside(run);
+	double warm = ct_race_estimate(run, i, 0) > ct_race_long_ns ? 0.25 : 1;
 
-	for (uint32_t k = 0; k < list->n; k++)
-		sum += each * (ct_times(run->out, i, list->cell[k])->n == 0) +
-			ct_race_estimate(run, i, list->cell[k]) *
-			(samples + (ct_times(run->out, i, list->cell[k])->n == 0 &&
-			ct_race_estimate(run, i, 0) <= ct_race_long_ns));
+	for (uint32_t k = 0; k < list->n; k++) {
+		bool new = run->where != i || !run->ready[list->cell[k]];
+
+		sum += each * new + ct_race_estimate(run, i, list->cell[k]) * (samples + new * warm);
+	}
 	return sum;
 }
 
 /* What may still be spent. */
 double ct_race_left(const struct ct_race *run)
 {
-	return run->out->spent_ns < run->allowed_ns ?
-		(double)(run->allowed_ns - run->out->spent_ns) : 0;
+	return fmax(0, (double)run->allowed_ns - run->kept_ns - (double)run->out->spent_ns);
 }
 
 /* ---- judging one size ----------------------------------------------------------------------- */
@@ -159,40 +185,72 @@ struct ct_ratio ct_race_ratio(const struct ct_cell_times *a, const struct ct_cel
 	return ct_ratio_interval(pair.a, a->n, pair.b, b->n, 0.95);
 }
 
-/* Surely slower: the interval of the ratio where there are samples enough for one, else no overlap. */
-bool ct_race_slower(const struct ct_cell_times *a, const struct ct_cell_times *best)
+bool ct_race_slower(const struct ct_race *run, size_t i, uint32_t a, uint32_t b)
 {
-	struct ct_ratio r = ct_race_ratio(a, best);
+	struct ct_guess x = ct_race_guess(run, i, a), y = ct_race_guess(run, i, b);
 
-	return r.low > 0 ? r.low > 1 : a->low > best->high;
+	return isfinite(x.se) && isfinite(y.se) &&
+		x.log_ns - y.log_ns > ct_race_sure * hypot(x.se, y.se);
+}
+
+/* The default's loss to the fastest of the others is surely one, or surely none that matters. */
+static bool known(const struct ct_race *run, size_t i, uint32_t other)
+{
+	struct ct_guess own = ct_race_guess(run, i, 0), best = ct_race_guess(run, i, other);
+	double d = own.log_ns - best.log_ns, se = hypot(own.se, best.se);
+
+	return d > ct_race_sure * se || d + ct_race_sure * se <= log(ct_race_not_worse);
+}
+
+/* The fastest at size I, CELL apart; CELL if there is no other. */
+static uint32_t fastest_but(const struct ct_race *run, size_t i, uint32_t cell)
+{
+	double least = INFINITY;
+	uint32_t best = cell;
+
+	for (uint32_t c = 0; c < run->out->ncells; c++) {
+		const struct ct_cell_times *t = ct_times(run->out, i, c);
+		struct ct_guess g;
+
+		if (c == cell || !ct_race_usable(t) || (t->counted == 0 && ct_race_same(run, c, i)))
+			continue;
+		g = ct_race_guess(run, i, c);
+		/* of two alike the one that is known better; without samples here only who surely is faster */
+		g.log_ns += t->counted > 0 ? g.se / 4 : g.se + near_best;
+		if ((t->counted > 0 || g.se < hardly_known) && g.log_ns < least) {
+			least = g.log_ns;
+			best = c;
+		}
+	}
+	return best;
 }
 
 /* Which cell is fastest at size I, which cannot be told from it, and is the default's loss known? */
 void ct_race_judge(struct ct_race *run, size_t i)
 {
 	struct ct_search *s = run->out;
-	const struct ct_cell_times *best = NULL, *own = ct_times(s, i, 0);
-	struct ct_ratio r;
+	struct ct_guess best;
+	uint32_t other;
 
-	for (uint32_t c = 0; c < s->ncells; c++) {
-		const struct ct_cell_times *t = ct_times(s, i, c);
-
-		if (t->state == CT_CELL_ALIVE && (best == NULL || t->median < best->median)) {
-			best = t;
-			s->best[i] = c;
-		}
-	}
-	if (best == NULL)
+	s->best[i] = fastest_but(run, i, UINT32_MAX);
+	if (s->best[i] == UINT32_MAX) {
+		s->best[i] = 0;
 		return;
+	}
+	best = ct_race_guess(run, i, s->best[i]);
 	for (uint32_t c = 0; c < s->ncells; c++) {
 		struct ct_cell_times *t = ct_times(s, i, c);
-		double ratio = (double)t->median / (double)best->median;
+		struct ct_guess g = ct_race_guess(run, i, c);
+		double d = g.log_ns - best.log_ns;
 
-		t->good = t->n > 1 && ct_race_usable(t) &&
-			(t == best || ratio <= near_best ||
-			(ratio <= ct_race_not_worse && !ct_race_slower(t, best)));
+		t->pooled = g.log_ns;
+		t->good = c == s->best[i] || (ct_race_usable(t) && (t->counted > 0 ||
+			(g.se < hardly_known / 6 && !ct_race_same(run, c, i))) && (d <= near_best ||
+			d + hypot(g.se, best.se) <= log(ct_race_not_worse) ||
+			/* the default stays until its loss is plain */
+			(c == 0 && d <= log(ct_race_not_worse) && !ct_race_slower(run, i, 0, s->best[i]))));
 	}
 	s->measured[i] = true;
-	r = ct_race_ratio(own, best);
-	s->resolved[i] = own == best || ct_race_slower(own, best) || r.high <= ct_race_not_worse;
+	other = s->best[i] != 0 ? s->best[i] : fastest_but(run, i, 0);
+	s->resolved[i] = other == 0 || known(run, i, other);
 }

@@ -9,19 +9,22 @@
 
 #include "race.h"
 
-enum { CALLS = 25 /* of a cell at a size in an exhaustive sweep */ };
+enum { CALLS = 25 /* of a cell at a size in an exhaustive sweep */, CLOSE = 3, LARGE = 4 };
 
-static const double small_part = 0.03;
+static const double small_part = 0.02, usual_effort = 0.048, bisected_part = 0.1, hardly_known = 0.3;
+/* Of what may be spent, what is left for the sizes where most is not known, and for the check. */
+static const double for_refining = 0.45, for_checks = 0.12;
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
 
-/* Closer together where time goes: steps of three, four, five … from the largest down. */
+/* Every second of the largest sizes, where time goes; below, steps of three, four, five. */
 static void choose_anchors(struct ct_race *run)
 {
-	size_t n = run->in->nsizes, step = 3, list[CT_SEARCH_MOST_SIZES], k = 0;
+	size_t n = run->in->nsizes, step = 2, list[CT_SEARCH_MOST_SIZES], k = 0;
 
-	for (size_t i = n - 1;; i -= step, step += step < 5) {
+	for (size_t i = n - 1;; i -= step) {
 		list[k++] = i;
+		step += k > CLOSE && step < 5;
 		if (i <= step)
 			break;
 	}
@@ -37,8 +40,8 @@ static ct_status probe(struct ct_race *run)
 {
 	const struct ct_search_in *in = run->in;
 	struct ct_race_list own = { .cell = { 0 }, .n = 1 };
-	size_t last = in->nsizes - 1, large = run->nat > 1 ? run->at[run->nat - 2] : last;
-	double low, high, sum = 0, effort = in->effort > 0 ? in->effort : 0.036;
+	size_t last = in->nsizes - 1, large = run->nat > 3 ? run->at[run->nat - 4] : last;
+	double low, high, sum = 0, effort = in->effort > 0 ? in->effort : usual_effort;
 	ct_status status = ct_race_take(run, 0, &own, 1, false);
 
 	if (status == CT_OK && large > 0)
@@ -64,32 +67,23 @@ static ct_status probe(struct ct_race *run)
 	return CT_OK;
 }
 
-/* Mean time of what was tried at size I, or at the nearest size where anything was, as if time grew with
- * the bytes above. */
-static double mean_at(const struct ct_race *run, size_t i)
-{
-	const struct ct_search *s = run->out;
-	double sum = 0, n = 0;
-	size_t j = i;
-
-	while (!s->measured[j] && j > 0)
-		j--;
-	while (!s->measured[j] && j + 1 < s->nsizes)
-		j++;
-	for (uint32_t c = 0; c < s->ncells; c++) {
-		sum += (double)ct_times(s, j, c)->median;
-		n += ct_times(s, j, c)->n > 0;
-	}
-	return sum / fmax(1, n) * (j < i ? (double)run->in->sizes[i] / (double)run->in->sizes[j] : 1);
-}
-
-/* The sweep's time as it is known by now, and with it what may be spent. */
+/* The sweep's time as it is known by now, and with it what may be spent. Who has not been tried is taken
+ * for as slow as the mean of those that were. */
 static void allow(struct ct_race *run)
 {
-	double effort = run->in->effort > 0 ? run->in->effort : 0.036, sum = 0;
+	double effort = run->in->effort > 0 ? run->in->effort : usual_effort, sum = 0;
 
-	for (size_t i = 0; i < run->in->nsizes; i++)
-		sum += mean_at(run, i) * CALLS * (double)run->in->ncells;
+	for (size_t i = 0; i < run->in->nsizes; i++) {
+		double all = 0, n = 0;
+
+		for (uint32_t c = 0; c < run->in->ncells; c++) {
+			struct ct_guess g = ct_race_guess(run, i, c);
+
+			all += g.se < hardly_known ? exp(g.log_ns - g.se / 2) : 0;
+			n += g.se < hardly_known;
+		}
+		sum += all / fmax(1, n) * CALLS * (double)run->in->ncells;
+	}
 	sum += ct_race_beside(run) * (double)(run->in->ncells * run->in->nsizes);
 	run->out->exhaustive_ns = (uint64_t)sum;
 	run->allowed_ns = (uint64_t)(effort * sum);
@@ -137,7 +131,7 @@ static ct_status bisect(struct ct_race *run, size_t i, size_t j)
 			list.n = 1;
 		put_good(run, i, 2, &list);
 		put_good(run, j, 2, &list);
-		status = ct_race_run(run, middle, &list, ct_race_left(run) * 0.35);
+		status = ct_race_run(run, middle, &list, ct_race_left(run) * bisected_part);
 		if (status != CT_OK)
 			return status;
 		if (!run->out->measured[middle])
@@ -153,23 +147,24 @@ static ct_status bisect(struct ct_race *run, size_t i, size_t j)
 
 /* The unmeasured size in the middle of the widest gap whose measuring costs next to nothing; SIZE_MAX if
  * there is none. LIST: whom to try there. */
-static size_t cheap_gap(const struct ct_race *run, struct ct_race_list *list)
+static size_t cheap_gap(struct ct_race *run, struct ct_race_list *list)
 {
 	const struct ct_search *s = run->out;
 	size_t widest = 0, at = SIZE_MAX;
 
 	for (size_t i = 0, j; i + 1 < s->nsizes; i = j) {
-		struct ct_race_list all = { .n = 0 };
+		struct ct_race_list own = { .n = 0 };
+		double cap = ct_race_left(run) * small_part;
 
 		for (j = i + 1; j + 1 < s->nsizes && !s->measured[j]; j++)
 			;
 		if (!s->measured[i] || !s->measured[j] || j - i <= (widest > 1 ? widest : 1))
 			continue;
-		ct_race_put_known(run, i + (j - i) / 2, &all);
-		if (ct_race_cost(run, i + (j - i) / 2, &all, ct_race_rungs[1]) >
-			ct_race_left(run) * small_part)
+		ct_race_put(&own, 0);
+		ct_race_put(&own, s->best[i]);
+		if (ct_race_cost(run, i + (j - i) / 2, &own, ct_race_rungs[1]) > cap)
 			continue;
-		*list = all;
+		ct_race_choose(run, i + (j - i) / 2, cap, list);
 		widest = j - i;
 		at = i + widest / 2;
 	}
@@ -196,42 +191,76 @@ static ct_status fill(struct ct_race *run)
 	return CT_OK;
 }
 
+/* What may be spent at anchor K of what is left: as many calls as at each of the larger ones; small ones
+ * cost next to nothing. */
+static double share(const struct ct_race *run, size_t k)
+{
+	double own = ct_race_estimate(run, run->at[k], 0), sum = 0;
+
+	for (size_t j = k; j < run->nat; j++)
+		sum += (double)run->in->sizes[run->at[j]] / (double)run->in->sizes[run->at[k]] * own;
+	return ct_race_left(run) * fmax(small_part, own / fmax(1, sum));
+}
+
+static ct_status anchor(struct ct_race *run, size_t k)
+{
+	double cap = share(run, k);
+	struct ct_race_list list;
+	ct_status status;
+
+	ct_race_choose(run, run->at[k], cap, &list);
+	status = ct_race_run(run, run->at[k], &list, cap * 0.7);
+	if (status == CT_OK && run->out->measured[run->at[k]])
+		status = ct_race_climb(run, run->at[k], cap * 0.7);
+	return status;
+}
+
 static ct_status anchors(struct ct_race *run)
 {
 	size_t before = SIZE_MAX;
 
 	for (size_t k = 0; k < run->nat; k++) {
-		size_t i = run->at[k];
-		double cap = ct_race_left(run) * (k + 1 == run->nat ? 0.45 : 0.3);
-		struct ct_race_list list;
 		ct_status status;
 
-		if (ct_race_left(run) <= 0 && k > 0) {
+		run->kept_ns = (for_refining + for_checks) * (double)run->allowed_ns;
+		if (run->out->spent_ns >= run->in->budget_ns && k > 0) {
 			run->out->short_of_budget = true;
 			return CT_OK;
 		}
-		ct_race_choose(run, i, cap, &list);
-		status = ct_race_run(run, i, &list, cap);
+		status = anchor(run, k);
 		if (status != CT_OK)
 			return status;
-		if (!run->out->measured[i])
+		if (!run->out->measured[run->at[k]])
 			continue;
-		status = ct_race_climb(run, i, k + 1 == run->nat ? ct_race_left(run) * 0.6 : cap / 2);
-		if (status != CT_OK)
-			return status;
 		/* what is below costs less than what comes */
 		if (before != SIZE_MAX)
-			status = bisect(run, before, i);
+			status = bisect(run, before, run->at[k]);
 		if (status == CT_OK)
 			status = fill(run);
 		if (status != CT_OK)
 			return status;
-		before = i;
-		/* times that grow with the bytes can be told from large sizes only */
-		if (k + 2 >= run->nat)
+		before = run->at[k];
+		/* what grows with the bytes can be told from large sizes only */
+		if (k + LARGE >= run->nat)
 			allow(run);
 	}
 	return CT_OK;
+}
+
+static ct_status search(struct ct_race *run)
+{
+	ct_status status = probe(run);
+
+	if (status == CT_OK)
+		status = anchors(run);
+	run->kept_ns = for_checks * (double)run->allowed_ns;
+	if (status == CT_OK)
+		status = ct_race_refine(run);
+	if (status != CT_OK)
+		return status;
+	ct_search_cover(run->out);
+	run->kept_ns = 0;
+	return ct_race_check(run);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
@@ -278,13 +307,7 @@ ct_status ct_search_run(const struct ct_search_in *in, struct ct_search *out)
 	if (in->agree != NULL)
 		status = in->agree(in->arg, status);
 	if (status == CT_OK)
-		status = probe(&run);
-	if (status == CT_OK)
-		status = anchors(&run);
-	if (status == CT_OK) {
-		ct_search_cover(out);
-		status = ct_race_check(&run);
-	}
+		status = search(&run);
 	ct_free(run.status);
 	ct_free(run.ns);
 	return status;

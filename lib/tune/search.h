@@ -36,8 +36,12 @@ enum ct_cell_state {
 struct ct_cell_times {
 	uint64_t ns[CT_SEARCH_MOST_SAMPLES]; /* in the order taken */
 	uint32_t n;
+	uint64_t cold;    /* bit k: sample k was a first call */
 	enum ct_cell_state state;
 	bool good;        /* not distinguishable from the fastest */
+	double level;     /* mean logarithm of the samples, ns, late ones apart; of how many: */
+	uint32_t counted;
+	double pooled;    /* the same of the sizes next to it too, race_guess.c; where COUNTED is not 0 */
 	double predicted; /* ns; 0 = no prediction was made; what pruned it */
 	uint64_t median, low, high; /* of ns; 0 when n is 0 */
 };
@@ -61,7 +65,7 @@ struct ct_search_in {
 	size_t nsizes;
 	uint64_t budget_ns;
 	double effort; /* most share of what an exhaustive sweep would take (25 calls of each cell at
-	                  each size), as estimated from the first calls; 0 = 0.036 */
+	                  each size), as estimated from the first calls; 0 = 0.048 */
 	uint64_t least_ns; /* what may be spent whatever the effort: a sweep so short is not worth sparing */
 	ct_status (*take)(void *arg, struct ct_search_take *take);
 	/* Collective: do all ranks have what they need? NULL: there is one rank. */
@@ -88,7 +92,9 @@ struct ct_search {
 	size_t ncells, nsizes;
 	struct ct_cell_times *times;                 /* [size][cell] */
 	bool measured[CT_SEARCH_MOST_SIZES];
-	bool resolved[CT_SEARCH_MOST_SIZES];         /* default against fastest is known at this size */
+	/* The default surely loses, or surely loses at most 5 %, each said with 95 % confidence (of the times
+	 * at this size and those next to it, race_guess.c). */
+	bool resolved[CT_SEARCH_MOST_SIZES];
 	uint32_t best[CT_SEARCH_MOST_SIZES];         /* of measured sizes */
 	struct ct_stretch stretch[CT_SEARCH_MOST_SIZES];
 	size_t nstretches;

@@ -108,37 +108,3 @@ ct_status ct_tune_suggest(const struct ct_tuned *t, const char *path, struct ct_
 	}
 	return status;
 }
-
-/* Smaller comes first. */
-static int place(const struct ct_finding *f)
-{
-	if (f->severity == CT_SEVERITY_WARNING)
-		return 0;
-	if (f->severity == CT_SEVERITY_NOTE)
-		return 3;
-	return f->measured ? 1 : 2;
-}
-
-static int before(const void *a, const void *b)
-{
-	const struct ct_finding *x = a, *y = b;
-
-	if (place(x) != place(y))
-		return place(x) - place(y);
-	if (place(x) != 1)
-		return 0;
-	return (x->gain.ratio < y->gain.ratio) - (x->gain.ratio > y->gain.ratio);
-}
-
-/* Insertion keeps the order of equals; there are few. */
-void ct_findings_order(struct ct_findings *findings)
-{
-	for (size_t i = 1; i < findings->n; i++) {
-		struct ct_finding one = findings->list[i];
-		size_t k = i;
-
-		for (; k > 0 && before(&findings->list[k - 1], &one) > 0; k--)
-			findings->list[k] = findings->list[k - 1];
-		findings->list[k] = one;
-	}
-}

@@ -122,9 +122,6 @@ void ct_tune_unresolved(const struct ct_tuned *tuned, size_t *unresolved, size_t
 ct_status ct_tune_suggest(const struct ct_tuned *tuned, const char *rules_path,
 	struct ct_findings *findings);
 
-/* Puts FINDINGS in order: warnings, measured gains from the largest down, other advice, notes. */
-void ct_findings_order(struct ct_findings *findings);
-
 /* ---- export --------------------------------------------------------------------------------- */
 
 /* What could not be written, or is written otherwise than the rules say; one line each. */

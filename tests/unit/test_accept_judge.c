@@ -249,7 +249,7 @@ static const char golden[] =
 	"1.00  fail\n"
 	"    ! wrong data: 3 elements\n"
 	"\n"
-	"suggestions\n"
+	"Suggestions, the most urgent and the largest gain first\n"
 	"  - advice (backend-choice): allreduce 1M: native/shm default is faster than mpi default "
 	"(at 1M 999\n"
 	"    us against 1.40 ms)\n"
