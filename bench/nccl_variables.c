@@ -92,7 +92,7 @@ static void read_conf(struct ct_nccl_variables *v, int which, const char *path)
 	fclose(file);
 }
 
-ct_status ct_nccl_variables_read(char *const *environ, const char *user_conf, const char *system_conf,
+ct_status ct_nccl_variables_read(char *const *env, const char *user_conf, const char *system_conf,
 	struct ct_nccl_variables *out)
 {
 	struct ct_nccl_variables v = { .n = 0 };
@@ -101,7 +101,7 @@ ct_status ct_nccl_variables_read(char *const *environ, const char *user_conf, co
 	v.list = ct_alloc(CT_NCCL_VARIABLES, sizeof(*v.list));
 	if (v.list == NULL)
 		return CT_NOMEM;
-	for (char *const *e = environ; *e != NULL; e++)
+	for (char *const *e = env; *e != NULL; e++)
 		take(&v, *e, "environment");
 	named = ct_nccl_variable(&v, "NCCL_CONF_FILE");
 	read_conf(&v, 0, named != NULL ? named->value : user_conf);

@@ -25,12 +25,12 @@ struct ct_nccl_variables {
 };
 
 /*
- * Variables whose names begin with NCCL_, and COLLTUNE_RULES. USER_CONF is taken where ENVIRON has no
+ * Variables whose names begin with NCCL_, and COLLTUNE_RULES. USER_CONF is taken where ENV has no
  * NCCL_CONF_FILE; a file that is not there, or no regular one, counts as empty (NULL: none). The rules of a
  * file are NCCL's (2.23): NAME=VALUE, taken literally; the first value stands. Free with
  * ct_nccl_variables_free(). CT_NOMEM.
  */
-ct_status ct_nccl_variables_read(char *const *environ, const char *user_conf, const char *system_conf,
+ct_status ct_nccl_variables_read(char *const *env, const char *user_conf, const char *system_conf,
 	struct ct_nccl_variables *out);
 void ct_nccl_variables_free(struct ct_nccl_variables *v);
 
