@@ -234,7 +234,7 @@ static struct outcome outcome_of(double effort)
 }
 
 /* The limits of the issue for the mean, the cost and what is not resolved; WORST: 10 % are asked, which only
- * the first table keeps with every seed. */
+ * the first table keeps with these. */
 static void assert_good(struct outcome o, double worst)
 {
 	assert_true(o.worst <= 1 + worst);
