@@ -27,12 +27,19 @@ struct leaf {
 	unsigned int uplinks_count;
 };
 
+struct roce {
+	double cable;
+	unsigned int port_mtu, lossless_mtu, ports, cell;
+	char *buffer;
+};
+
 struct cluster {
 	char *schema, *name;
 	int link;
 	double speed, oversubscription;
 	struct leaf *leaves;
 	unsigned int leaves_count;
+	struct roce *roce;
 };
 
 static const cyaml_strval_t links[] = { { "infiniband", CT_FABRIC_INFINIBAND },
@@ -63,6 +70,16 @@ static const cyaml_schema_value_t leaf_row = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct leaf, leaf_fields),
 };
 
+static const cyaml_schema_field_t roce_fields[] = {
+	CYAML_FIELD_FLOAT("cable", CYAML_FLAG_OPTIONAL, struct roce, cable),
+	CYAML_FIELD_UINT("port-mtu", CYAML_FLAG_OPTIONAL, struct roce, port_mtu),
+	CYAML_FIELD_UINT("lossless-mtu", CYAML_FLAG_OPTIONAL, struct roce, lossless_mtu),
+	CYAML_FIELD_STRING_PTR("buffer", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct roce, buffer, 0, 32),
+	CYAML_FIELD_UINT("ports", CYAML_FLAG_OPTIONAL, struct roce, ports),
+	CYAML_FIELD_UINT("cell", CYAML_FLAG_OPTIONAL, struct roce, cell),
+	CYAML_FIELD_END
+};
+
 static const cyaml_schema_field_t cluster_fields[] = {
 	CYAML_FIELD_STRING_PTR("schema", CYAML_FLAG_POINTER, struct cluster, schema, 1, 64),
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct cluster, name, 0,
@@ -72,6 +89,7 @@ static const cyaml_schema_field_t cluster_fields[] = {
 	CYAML_FIELD_FLOAT("speed", CYAML_FLAG_OPTIONAL, struct cluster, speed),
 	CYAML_FIELD_FLOAT("oversubscription", CYAML_FLAG_OPTIONAL, struct cluster, oversubscription),
 	CYAML_FIELD_SEQUENCE("leaves", CYAML_FLAG_POINTER, struct cluster, leaves, &leaf_row, 1, 16384),
+	CYAML_FIELD_MAPPING_PTR("roce", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct cluster, roce, roce_fields),
 	CYAML_FIELD_END
 };
 static const cyaml_schema_value_t cluster_row = {
@@ -199,6 +217,20 @@ static ct_status fill_leaf(struct filling *f, const struct leaf *leaf)
 	return status;
 }
 
+static ct_status fill_roce(const struct roce *r, struct ct_plan_roce *out)
+{
+	uint64_t buffer = 0;
+
+	if (r == NULL)
+		return CT_OK;
+	if (r->buffer != NULL && ct_size_parse(r->buffer, &buffer) != CT_OK)
+		return ct_fail(CT_INVALID, "roce: buffer \"%s\" is no size, such as 64M", r->buffer);
+	if (!(r->cable >= 0 && r->cable <= 100000))
+		return ct_fail(CT_INVALID, "roce: cable length is %g m, 0 to 100000 are possible", r->cable);
+	*out = (struct ct_plan_roce){ r->cable, r->port_mtu, r->lossless_mtu, (double)buffer, r->ports, r->cell };
+	return CT_OK;
+}
+
 static ct_status fill(const struct cluster *c, struct ct_fabric_plan *plan)
 {
 	struct filling f = { .plan = plan };
@@ -217,6 +249,7 @@ static ct_status fill(const struct cluster *c, struct ct_fabric_plan *plan)
 	plan->link = (enum ct_fabric_link)c->link;
 	plan->Mbps = (uint64_t)(c->speed * 1000);
 	plan->oversubscription = c->oversubscription;
+	status = fill_roce(c->roce, &plan->roce);
 	for (f.leaf = 0; status == CT_OK && f.leaf < c->leaves_count; f.leaf++)
 		status = fill_leaf(&f, &c->leaves[f.leaf]);
 	return status;

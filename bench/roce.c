@@ -20,7 +20,10 @@ static const char *const hosts[] = { "none", "dcb", "mlnx_qos", NULL };
 
 #define AT(field) offsetof(struct ct_roce_settings, field)
 static const struct ct_option own_options[] = {
-	{ "speed", 0, CT_OPT_REAL, AT(speed), NULL, 0, 0, NULL, "GBPS", "link rate in Gb/s; needed" },
+	{ "speed", 0, CT_OPT_REAL, AT(speed), NULL, 0, 0, NULL, "GBPS",
+		"link rate in Gb/s; by itself that of the host's RoCE ports, or of --sysroot's" },
+	{ "cluster", 0, CT_OPT_TEXT, AT(cluster), NULL, 0, 0, NULL, "FILE",
+		"recommend, switch-config: take the link and switch from a cluster file; what an option changes goes first" },
 	{ "cable", 0, CT_OPT_REAL, AT(cable), "100", 0, 0, NULL, "M", "longest cable, metres" },
 	{ "port-mtu", 0, CT_OPT_INT, AT(mtu), "9216", 0, 0, NULL, "BYTES", "MTU of the switch's ports" },
 	{ "lossless-mtu", 0, CT_OPT_INT, AT(lossless_mtu), "4200", 0, 0, NULL, "BYTES",
@@ -115,19 +118,6 @@ static const struct ct_cli cli = {
 	.min_words = 1,
 	.max_words = 2,
 };
-
-static ct_status recommend(const struct ct_roce_settings *s, struct ct_roce_advice *advice)
-{
-	struct ct_roce_input in = {
-		.link = { s->speed, s->cable, (double)s->mtu, (double)s->lossless_mtu },
-		.buffer = (double)s->buffer, .ports = (double)s->ports, .rtt_us = (double)s->rtt / 1e3,
-		.fan_in = (double)s->fan_in, .cell = (double)s->cell, .alpha = s->alpha,
-	};
-
-	if (s->speed == 0)
-		return ct_fail(CT_INVALID, "needs --speed, the link rate in Gb/s");
-	return ct_roce_recommend(&in, advice);
-}
 
 static ct_status save_json(const char *path, const struct ct_roce_advice *advice)
 {
@@ -299,10 +289,16 @@ static ct_status configure(const struct ct_roce_settings *s, const struct ct_roc
 static ct_status run(const struct ct_roce_settings *s, const char *verb, int *code)
 {
 	struct ct_roce_advice advice;
+	struct ct_roce_input in;
 	struct ct_buf out = ct_buf_make(FILE_MOST);
 	bool values = strcmp(verb, "recommend") == 0;
-	ct_status status = recommend(s, &advice);
+	char from[CT_ROCE_FROM];
+	ct_status status = ct_roce_input(s, &in, from);
 
+	if (status == CT_OK)
+		status = ct_roce_recommend(&in, &advice);
+	if (status == CT_OK && values && from[0] != '\0')
+		ct_buf_add(&out, "%s\n", from);
 	if (status == CT_OK && values)
 		ct_roce_show(&advice, &out);
 	else if (status == CT_OK)

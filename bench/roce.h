@@ -18,7 +18,7 @@ struct ct_roce_settings {
 	char *sysroot, *explain;
 	bool list_rules, traffic;
 	uint64_t window, interval, duration;
-	char *prometheus;
+	char *prometheus, *cluster;
 	char *pattern, *baseline, *note; /* congest */
 	uint64_t size, span;
 	int64_t window_messages, rounds, background_tc;
@@ -37,6 +37,15 @@ json_t *ct_roce_json(const struct ct_roce_advice *advice);
 /* A host's ends and findings as JSON, schema colltune-roce-facts/1 (docs/roce.md): all that other ranks
  * get to know of it. A new reference, NULL without memory. */
 json_t *ct_roce_facts_json(const struct ct_ends *ends, const struct ct_findings *findings);
+
+/* ---- roce_input.c ---------------------------------------------------------------------------- */
+
+enum { CT_ROCE_FROM = 400 };
+
+/* The link and switch that the options mean, with --cluster's file for what they leave; without a speed that of
+ * the host's ports. FROM says where they come from, "" if from options alone. CT_INVALID: no speed, or two;
+ * CT_IO and whatever reading a file or the ports says. */
+ct_status ct_roce_input(const struct ct_roce_settings *s, struct ct_roce_input *in, char from[CT_ROCE_FROM]);
 
 /* ---- roce_classes.c -------------------------------------------------------------------------- */
 

@@ -148,11 +148,17 @@ struct ct_plan_uplink {
 	uint32_t leaf, cables;
 };
 
+/* Of the switches' Ethernet links; 0 = not told. */
+struct ct_plan_roce {
+	double metres, port_mtu, lossless_mtu, buffer, ports, cell; /* m, bytes, bytes, bytes, number, bytes */
+};
+
 struct ct_fabric_plan {
 	char name[CT_FABRIC_NAME];
 	enum ct_fabric_link link;
 	uint64_t Mbps;           /* of every link; 0 = not told */
 	double oversubscription; /* the most at any leaf; 0 = not told */
+	struct ct_plan_roce roce;
 	struct ct_plan_leaf *leaves;
 	struct ct_plan_host *hosts;
 	struct ct_plan_uplink *uplinks;
