@@ -52,22 +52,21 @@ static ct_status hidden(const struct ct_nccl *row, const struct wanted *w, void 
 
 	ct_text_clean(value, sizeof(value), w->value);
 	if (strcmp(value, "none") == 0)
-		return ct_fail(CT_UNSUPPORTED, "%s=none hides colltune's %s plugin: NCCL would load none; ours is "
-			"%s/libnccl-%s-colltune.so", w->variable, w->kind, dir, w->kind);
+		return ct_fail(CT_UNSUPPORTED, "%s=none hides colltune's %s plugin: NCCL would load none; ours is in %s",
+			w->variable, w->kind, dir);
 	if (handle == NULL && whole_name(w->value))
-		return ct_fail(CT_UNSUPPORTED, "%s=%s hides colltune's %s plugin: no such library; ours is "
-			"%s/libnccl-%s-colltune.so", w->variable, value, w->kind, dir, w->kind);
+		return ct_fail(CT_UNSUPPORTED, "%s=%s hides colltune's %s plugin: no such library; ours is in %s",
+			w->variable, value, w->kind, dir);
 	if (handle == NULL)
-		return ct_fail(CT_UNSUPPORTED, "%s=%s hides colltune's %s plugin: neither %s nor libnccl-%s-%s.so is in "
-			"LD_LIBRARY_PATH or a folder of the system; ours is %s/libnccl-%s-colltune.so", w->variable,
-			value, w->kind, value, w->kind, value, dir, w->kind);
+		return ct_fail(CT_UNSUPPORTED, "%s=%s hides colltune's %s plugin: neither %s nor libnccl-%s-%s.so in "
+			"LD_LIBRARY_PATH or the system's folders; ours is in %s", w->variable, value, w->kind, value,
+			w->kind, value, dir);
 	if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || map == NULL)
 		found[0] = '\0';
 	else
 		ct_text_clean(found, sizeof(found), map->l_name);
-	return ct_fail(CT_UNSUPPORTED, "%s=%s hides colltune's %s plugin: NCCL would load %s, which has no %s of "
-		"this version; ours is %s/libnccl-%s-colltune.so", w->variable, value, w->kind,
-		found[0] != '\0' ? found : "the program itself", w->entry, dir, w->kind);
+	return ct_fail(CT_UNSUPPORTED, "%s=%s hides colltune's %s plugin: NCCL would load %s, which lacks %s; ours is "
+		"in %s", w->variable, value, w->kind, found[0] != '\0' ? found : "the program itself", w->entry, dir);
 }
 
 /* The function W->entry of the plugin that NCCL will load, or NULL with the reason. It stays loaded: NCCL
