@@ -7,11 +7,14 @@
  */
 #include "tune_launch.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -185,15 +188,36 @@ static ct_status resume(struct launching *l, const char *path, FILE *file)
 	return status;
 }
 
+/* *FILE: an earlier run's, NULL if there was none. A FIFO in its place must not hang us. */
+static ct_status open_old(const char *path, FILE **file)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	*file = NULL;
+	if (fd < 0)
+		return errno == ENOENT ? CT_OK : ct_fail(CT_IO, "%s: %s", path, errno == ELOOP ?
+			"is a symbolic link, which is not followed" : strerror(errno));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		*file = fdopen(fd, "r");
+	if (*file != NULL)
+		return CT_OK;
+	close(fd);
+	return ct_fail(CT_IO, "%s: not a regular file", path);
+}
+
 /* Opens the file of launches, new or of an earlier run. */
 static ct_status open_file(struct launching *l)
 {
 	const char *path = l->settings->launches;
-	FILE *old = path != NULL ? fopen(path, "re") : NULL;
-	ct_status status = old != NULL ? resume(l, path, old) : CT_OK;
-	bool fresh = old == NULL || ftell(old) == 0;
+	FILE *old = NULL;
+	ct_status status = path != NULL ? open_old(path, &old) : CT_OK;
+	bool fresh;
 	json_t *head;
 
+	if (old != NULL)
+		status = resume(l, path, old);
+	fresh = old == NULL || ftell(old) == 0;
 	if (old != NULL)
 		fclose(old);
 	if (path == NULL || status != CT_OK)

@@ -2,8 +2,9 @@
 /*
  * SONiC's config_db.json: the tables of the contract written, and read back from any such file. Names of
  * tables and fields after sonic-buildimage's qos_config.j2 and the SONiC documents of QoS, buffers and
- * the PFC watchdog; types and ranges after its YANG models (sonic-buildimage, src/sonic-yang-models: sonic-port,
- * sonic-pfcwd, sonic-buffer-profile, sonic-wred-profile). Keys may name several ports and a range of queues: "Ethernet0,Ethernet4|3-4".
+ * the PFC watchdog; types and ranges after its YANG models (sonic-buildimage, src/sonic-yang-models:
+ * sonic-port, sonic-pfcwd, sonic-buffer-profile, sonic-wred-profile). Keys may name several ports and a
+ * range of queues: "Ethernet0,Ethernet4|3-4".
  */
 #include <stdio.h>
 #include <stdlib.h>

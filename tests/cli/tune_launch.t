@@ -57,6 +57,10 @@ bad "no words" 'no command' 2 --launch ' '
 bad "settings that are none" 'NAME=VALUE' 2 --launch true --settings 'A B'
 bad "settings without a launch" 'need --launch' 2 --settings A=1
 printf '%s' '{"schema":"colltune-' > "$tmp/cut.jsonl"
+mkfifo "$tmp/fifo"
+bad "a file of launches that is a FIFO" 'not a regular file' 3 --launch true --launches "$tmp/fifo"
+ln -s "$tmp/cut.jsonl" "$tmp/link"
+bad "a file of launches that is a link" 'symbolic link' 3 --launch true --launches "$tmp/link"
 bad "a file that was cut" 'ends within a line' 2 --launch true --launches "$tmp/cut.jsonl"
 
 ok "the ranks' side: times of the default" timeout 120 "$COLLTUNE" tune allreduce broadcast -t 2 --net shm \
