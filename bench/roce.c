@@ -56,7 +56,7 @@ static const struct ct_option own_options[] = {
 	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "FILE",
 		"write there instead of to standard output" },
 	{ "sysroot", 0, CT_OPT_TEXT, AT(sysroot), NULL, 0, 0, NULL, "DIR,...",
-		"facts, check: read captured trees (scripts/capture) instead of this machine, a host each" },
+		"facts, check, recommend: read captured trees (scripts/capture) instead of this machine, a host each; recommend reads one" },
 	{ "window", 0, CT_OPT_TIME, AT(window), "0s", 0, 6e11, NULL, "TIME",
 		"facts, check: judge what is counted within TIME; 0: since the counters began" },
 	{ "out", 0, CT_OPT_TEXT, AT(job.out), NULL, 0, 0, NULL, "DIR",
