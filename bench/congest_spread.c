@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Do flows that should be equal differ between rounds as flows do whose hash gave them one cable? */
 #include <math.h>
-#include <stdlib.h>
 
 #include "congest.h"
 
 #define SLOW (2.0 / 3) /* of what the flow has in its good rounds; two on one cable have 1/2 */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Value number RANK (0: the least) of N values V, which are sorted in place. */
-static double ranked(double *v, size_t n, size_t rank)
-{
-	qsort(v, n, sizeof(*v), by_value);
-	return v[rank];
-}
 
 /* Takes out of every round and half what all flows have in common: its median flow becomes 1. */
 static void level(double *rate, size_t rounds, size_t flows, double *scratch)
@@ -29,7 +14,7 @@ static void level(double *rate, size_t rounds, size_t flows, double *scratch)
 
 		for (size_t f = 0; f < flows; f++)
 			scratch[f] = first[f * 2];
-		middle = ranked(scratch, flows, flows / 2);
+		middle = ct_select(scratch, flows, flows / 2);
 		for (size_t f = 0; f < flows && middle > 0; f++)
 			first[f * 2] /= middle;
 	}
@@ -57,7 +42,7 @@ static void judge_flow(double *rate, size_t rounds, size_t flows, size_t f, doub
 	for (size_t half = 0; half < 2; half++) {
 		for (size_t r = 0; r < rounds; r++)
 			scratch[r] = rate[(r * flows + f) * 2 + half];
-		good[half] = ranked(scratch, rounds, rounds * 3 / 4);
+		good[half] = ct_select(scratch, rounds, rounds * 3 / 4);
 	}
 	for (size_t r = 0; r < rounds && good[0] > 0 && good[1] > 0; r++) {
 		double a = rate[(r * flows + f) * 2] / good[0], b = rate[(r * flows + f) * 2 + 1] / good[1];

@@ -29,13 +29,6 @@ struct drawing {
 	double median, *scratch; /* scratch: room for the pairs of a cell */
 };
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* 0 when nothing was measured. CT_NOMEM. */
 static ct_status find_median(const struct ct_heat *heat, double *median)
 {
@@ -47,9 +40,7 @@ static ct_status find_median(const struct ct_heat *heat, double *median)
 	for (size_t i = 0; i < all; i++)
 		if (heat->ns[i] > 0)
 			v[n++] = heat->ns[i];
-	if (n > 0)
-		qsort(v, n, sizeof(*v), by_value);
-	*median = n > 0 ? v[n / 2] : 0;
+	*median = n > 0 ? ct_select(v, n, n / 2) : 0;
 	ct_free(v);
 	return CT_OK;
 }
@@ -103,8 +94,7 @@ static double cell_time(const struct drawing *d, uint32_t row, uint32_t column, 
 				d->scratch[n++] = heat->ns[(size_t)i * heat->nodes + k];
 	if (n == 0)
 		return 0;
-	qsort(d->scratch, n, sizeof(*d->scratch), by_value);
-	return d->scratch[(9 * n + 9) / 10 - 1];
+	return ct_select(d->scratch, n, (9 * n + 9) / 10 - 1);
 }
 
 static void put_cell(struct drawing *d, uint32_t row, uint32_t column)

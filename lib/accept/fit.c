@@ -5,25 +5,14 @@
  * bear outliers and any number of faulty parts below one half.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "fit.h"
 
 enum { PASSES = 2, ENOUGH = 3 /* samples of one class that say something */ };
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 double ct_fit_median(double *v, size_t n)
 {
-	if (n == 0)
-		return NAN;
-	qsort(v, n, sizeof(*v), by_value);
-	return n % 2 == 1 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+	return n > 0 ? ct_middle(v, n) : NAN;
 }
 
 double ct_normal_z(double p)
@@ -70,8 +59,7 @@ static ct_status fit_rails(struct ct_fit *fit)
 			fit->rail[r] = 0;
 		sorted[r] = fit->rail[r];
 	}
-	qsort(sorted, n, sizeof(*sorted), by_value);
-	usual = sorted[(n - 1) / 2];
+	usual = ct_select(sorted, n, (n - 1) / 2);
 	for (uint32_t r = 0; r < n; r++)
 		fit->rail[r] -= usual;
 	for (int c = 0; c < 2; c++)

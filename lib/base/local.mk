@@ -17,6 +17,7 @@ core_sources += \
 	lib/base/paired.c \
 	lib/base/rank.c \
 	lib/base/rng.c lib/base/rng.h \
+	lib/base/select.c \
 	lib/base/sha256.c lib/base/sha256.h \
 	lib/base/stats.c lib/base/stats.h \
 	lib/base/status.c lib/base/status.h \

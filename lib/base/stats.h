@@ -29,6 +29,14 @@ uint64_t ct_quantile(const uint64_t *sorted, size_t n, double q);
 /* Median of sorted V: the middle, or the mean of the two in the middle, rounded down. */
 uint64_t ct_median(const uint64_t *sorted, size_t n);
 
+/* The K-th smallest (0-based, K < N) of V, none of them a NaN, which is put in another order: what is
+ * before V[K] is no larger, what is behind no smaller. Time in the order of N (Hoare 1961), at worst of
+ * N log N. */
+double ct_select(double *v, size_t n, size_t k);
+
+/* The median of V, N > 0, by ct_select(): the middle, or the mean of the two in the middle. */
+double ct_middle(double *v, size_t n);
+
 /* Ranks (0-based) of the narrowest symmetric order-statistic interval of the median with coverage
  * of at least LEVEL by the binomial distribution; min and max when n is too small. Returns the
  * exact coverage. E.g. n = 20, 0.95: x(6) … x(15), i.e. 5 and 14 here, coverage 0.9586. */

@@ -331,11 +331,56 @@ static void jain(void **state)
 	assert_float_equal(ct_jain(none, 0), 0, 0);
 }
 
+/* The values 0 … N-1 in orders that are hard for one pivot or another; the K-th smallest is K. */
+static void fill(double *v, size_t n, int order)
+{
+	struct ct_rng rng = ct_rng_make(7);
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = order == 1 ? (double)(n - 1 - i) : (double)i;
+	/* Musser 1997: the middle of first, middle and last value is always one of the least */
+	for (size_t i = 0; order == 2 && n % 4 == 0 && i < n / 2; i++) {
+		v[i] = i % 2 == 0 ? (double)i : (double)(n / 2 + i - 1);
+		v[n / 2 + i] = 2.0 * (double)i + 1;
+	}
+	for (size_t i = n; order == 3 && i > 1; i--) {
+		size_t k = (size_t)ct_rng_below(&rng, i);
+		double swap = v[i - 1];
+
+		v[i - 1] = v[k];
+		v[k] = swap;
+	}
+}
+
+static void selection(void **state)
+{
+	static const size_t sizes[] = { 1, 2, 3, 23, 24, 25, 26, 100, 1000, 40000 };
+	static double v[40000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (int order = 0; order < 4; order++)
+			for (size_t part = 0; part <= 4; part++) {
+				size_t n = sizes[i], k = (n - 1) * part / 4;
+
+				fill(v, n, order);
+				assert_true(ct_select(v, n, k) == (double)k);
+				for (size_t j = 0; j < n; j++)
+					assert_true(j < k ? v[j] <= v[k] : v[j] >= v[k]);
+				fill(v, n, order);
+				assert_true(ct_middle(v, n) == (double)(n - 1) / 2);
+			}
+	for (size_t i = 0; i < 1000; i++)
+		v[i] = (double)(i % 3);
+	assert_true(ct_select(v, 1000, 333) == 0 && ct_select(v, 1000, 334) == 1 && ct_select(v, 1000, 999) == 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(median_intervals),
 		cmocka_unit_test(quantiles),
+		cmocka_unit_test(selection),
 		cmocka_unit_test(summaries),
 		cmocka_unit_test(mann_whitney_examples),
 		cmocka_unit_test(mann_whitney_normal),
