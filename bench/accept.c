@@ -34,7 +34,7 @@ static const struct ct_option own_options[] = {
 	{ "soak", 0, CT_OPT_TIME, AT(soak), "0s", 0, 2.6e15, NULL, "TIME",
 		"then repeat two measurements for so long, to see drift and flapping" },
 	{ "max-bytes", 'e', CT_OPT_SIZE, AT(max_bytes), "4M", 4096, 1.1e12, NULL, "SIZE",
-		"largest message" },
+		"largest message, but for what figures of a profile ask" },
 	{ "rounds", 0, CT_OPT_INT, AT(rounds), "8", 1, 1000, NULL, "N",
 		"rounds of the comparison; fewer than 8 cannot resolve a difference" },
 	{ "no-algorithms", 0, CT_OPT_FLAG, AT(no_algorithms), NULL, 0, 0, NULL, NULL,
@@ -57,8 +57,7 @@ static const struct ct_option own_options[] = {
 #undef AT
 
 const struct ct_option *const ct_accept_options[] = { ct_net_options, ct_rank_options,
-	ct_job_options, own_options,
-	NULL };
+	ct_library_options, ct_job_options, own_options, NULL };
 
 static const struct ct_cli cli = {
 	.command = "accept",
@@ -287,6 +286,7 @@ static ct_status accept_all(struct run *run, struct ct_accept_report **report)
 		.seed = (uint64_t)s->job.seed,
 		.modules = run->rank->modules,
 		.net_settings = &s->job.net_rows,
+		.coll_settings = &s->job.coll_rows,
 		.machine = run->machine,
 		.on_line = on_line,
 		.on_stage = on_stage,

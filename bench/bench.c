@@ -18,8 +18,8 @@
 #include "versus.h"
 #include "topo/topo.h"
 
-const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_options, ct_library_options,
-	ct_job_options, ct_bench_own_options, NULL };
+const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_options,
+	ct_library_options, ct_communicator_options, ct_job_options, ct_bench_own_options, NULL };
 
 static const struct ct_cli cli = {
 	.command = "bench",

@@ -42,6 +42,10 @@ const struct ct_option ct_library_options[] = {
 		"none: host memory" },
 	{ "gpus", 'g', CT_OPT_INT, AT(gpus), "1", 1, 256, NULL, "N",
 		"nccl: GPUs of this process, as nccl-tests' -g; a rank, and a thread, for each of -t times -g" },
+	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
+};
+
+const struct ct_option ct_communicator_options[] = {
 	{ "cudagraph", 'G', CT_OPT_INT, AT(coll_rows.nccl.graphs), "0", 0, 1e9, NULL, "N",
 		"nccl: above 0 each sample launches a captured graph" },
 	{ "local-register", 'R', CT_OPT_INT, AT(coll_rows.nccl.registered), "0", 0, 2, NULL, "N",

@@ -29,8 +29,9 @@ struct ct_job_settings {
 
 /* How the ranks come together and end: every command that has ranks. */
 extern const struct ct_option ct_rank_options[];
-/* Of backend nccl: bench, accept and list. */
+/* Of backend nccl: its libraries and GPUs (bench, accept and list), its communicators (bench). */
 extern const struct ct_option ct_library_options[];
+extern const struct ct_option ct_communicator_options[];
 /* What is measured, and where it is kept: bench and accept. */
 extern const struct ct_option ct_job_options[];
 

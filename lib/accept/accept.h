@@ -60,7 +60,7 @@ struct ct_accept_plan {
 	const struct ct_candidate *candidates; /* NULL: all that can run here */
 	size_t ncandidates;
 	bool algorithms;    /* compare the algorithms of allreduce and alltoall too */
-	uint64_t max_bytes; /* largest message; 0 = 4 MiB */
+	uint64_t max_bytes; /* largest message, but for a profile's figures; 0 = 4 MiB */
 	uint32_t rounds;    /* at most; 0 = 8, the least that can be compared */
 	uint32_t stages;    /* bit i = stage i; 0 = all */
 	bool matrix;	    /* measure every pair of nodes: as many rounds as nodes, outside of the budget */
@@ -78,6 +78,7 @@ struct ct_accept_plan {
 	const struct ct_leaves *leaves;		/* the same on every rank; borrowed until the report is freed; NULL = one */
 	const struct ct_module *const *modules; /* what the session was opened with; may be NULL */
 	const struct ct_net_settings *net_settings;
+	const struct ct_coll_settings *coll_settings; /* the session's; NULL = defaults */
 	/* Of this rank's host. Rank 0's is drawn (NULL: the map stage is skipped); one rank of each
 	 * host suffices for the comparison of hosts. */
 	const struct ct_machine *machine;

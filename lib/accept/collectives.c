@@ -28,9 +28,16 @@ struct program {
 	size_t nbytes;
 	struct ct_candidate *list; /* candidates of this collective, algorithms included */
 	size_t n;
+	const struct ct_profile_figure *figure; /* whose operation this is; NULL = of those all measure */
 };
 
-static void fill_programs(struct program program[LISTS])
+/* The usual ones, and behind them what figures of the profile ask for beyond these. */
+struct programs {
+	struct program *list;
+	size_t n;
+};
+
+static void fill_usual(struct program program[LISTS])
 {
 	static const ct_coll order[LISTS] = { CT_ALLREDUCE,	 CT_ALLTOALL,  CT_ALLGATHER,
 					      CT_REDUCE_SCATTER, CT_BROADCAST, CT_BARRIER };
@@ -51,24 +58,84 @@ static void fill_programs(struct program program[LISTS])
 	}
 }
 
+/* Below one element a rank there is nothing to send. */
+static uint64_t least_bytes(const struct ct_accept *run, ct_coll coll)
+{
+	return coll == CT_ALLTOALL || coll == CT_ALLGATHER || coll == CT_REDUCE_SCATTER ?
+		(uint64_t)run->world->nranks * ct_type_bytes(CT_FLOAT) : 0;
+}
+
 static size_t tests_of(const struct ct_accept *run, const struct program *p, struct ct_test *tests)
 {
-	uint64_t least = 0;
+	uint64_t least = least_bytes(run, p->coll);
 	size_t n = 0;
 
-	/* Below one element a rank there is nothing to send. */
-	if (p->coll == CT_ALLTOALL || p->coll == CT_ALLGATHER || p->coll == CT_REDUCE_SCATTER)
-		least = (uint64_t)run->world->nranks * ct_type_bytes(CT_FLOAT);
 	for (size_t i = 0; i < p->nbytes; i++) {
 		uint64_t bytes = i == 0 && p->bytes[0] < least ? least : p->bytes[i];
+		bool fits = bytes <= run->plan.max_bytes || p->figure != NULL;
 
-		if (bytes >= least && bytes <= run->plan.max_bytes && n < MOST_TESTS)
+		if (bytes >= least && fits && n < MOST_TESTS)
 			tests[n++] = (struct ct_test){ .coll = p->coll,
 						       .type = CT_FLOAT,
 						       .op = CT_SUM,
 						       .bytes = bytes };
 	}
 	return n;
+}
+
+static bool of_backend(const struct ct_profile_figure *f, const struct ct_candidate *c)
+{
+	return f->backend[0] == '\0' || strcmp(f->backend, c->backend) == 0;
+}
+
+/* Does one of the programs so far measure what F is about? */
+static bool covered(const struct ct_accept *run, const struct programs *all, const struct ct_profile_figure *f)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		const struct program *p = &all->list[i];
+		struct ct_test tests[MOST_TESTS];
+		size_t n = p->coll == f->coll && (p->figure == NULL || strcmp(p->figure->backend, f->backend) == 0) ?
+			tests_of(run, p, tests) : 0;
+
+		while (n-- > 0)
+			if (tests[n].bytes >= f->least_bytes && (f->most_bytes == 0 || tests[n].bytes <= f->most_bytes))
+				return true;
+	}
+	return false;
+}
+
+/* Is F a collective of a job like this, by a backend that runs here, and of a size that nobody measures? */
+static bool asks_more(const struct ct_accept *run, const struct programs *all, const struct ct_profile_figure *f)
+{
+	uint32_t nodes = run->world->nhosts;
+	uint64_t least = least_bytes(run, f->coll);
+	bool runs = false;
+
+	for (size_t i = 0; i < run->nentrants; i++)
+		runs = runs || of_backend(f, &run->entrant[i].candidate);
+	return runs && f->coll < CT_P2P_LATENCY && nodes >= f->least_nodes &&
+		(f->most_nodes == 0 || nodes <= f->most_nodes) &&
+		(f->most_bytes == 0 || least <= f->most_bytes) && !covered(run, all, f);
+}
+
+static ct_status fill_programs(const struct ct_accept *run, struct programs *all)
+{
+	const struct ct_profile *profile = run->plan.profile;
+	size_t asked = profile != NULL ? profile->nfigures : 0;
+
+	all->list = ct_alloc(LISTS + asked, sizeof(*all->list));
+	if (all->list == NULL)
+		return CT_NOMEM;
+	fill_usual(all->list);
+	all->n = LISTS;
+	for (size_t i = 0; i < asked; i++) {
+		const struct ct_profile_figure *f = &profile->figures[i];
+
+		if (asks_more(run, all, f))
+			all->list[all->n++] = (struct program){ .coll = f->coll, .bytes = &f->least_bytes,
+				.nbytes = 1, .figure = f };
+	}
+	return CT_OK;
 }
 
 /* Collective: the native algorithms of P's collective over the first native entrant's transport.
@@ -106,28 +173,30 @@ static ct_status fill_candidates(struct ct_accept *run, struct program *p)
 	if (s != CT_OK)
 		return s;
 	for (size_t i = 0; i < run->nentrants; i++)
-		p->list[p->n++] = run->entrant[i].candidate;
-	return add_algorithms(run, p);
+		if (p->figure == NULL || of_backend(p->figure, &run->entrant[i].candidate))
+			p->list[p->n++] = run->entrant[i].candidate;
+	return p->figure == NULL ? add_algorithms(run, p) : CT_OK;
 }
 
-static ct_status one_round(struct ct_accept *run, const struct program program[LISTS],
-			   uint32_t round, uint64_t ns)
+static ct_status one_round(struct ct_accept *run, const struct programs *all, uint32_t round, uint64_t ns)
 {
 	uint64_t now = 0;
 	ct_status s = CT_OK;
 
-	/* The most used collectives come first: what does not fit is the last ones' share. */
-	for (int i = 0; i < LISTS && s == CT_OK && now <= ct_accept_until(run, CT_STAGE_COLLECTIVES); i++) {
+	/* What a profile asks for and the most used collectives come first: what does not fit is the last ones'
+	 * share. */
+	for (size_t i = 0; i < all->n && s == CT_OK && now <= ct_accept_until(run, CT_STAGE_COLLECTIVES); i++) {
+		const struct program *p = &all->list[(i + LISTS) % all->n];
 		struct ct_test tests[MOST_TESTS];
-		struct ct_batch batch = { .candidates = program[i].list,
-					  .ncandidates = program[i].n,
+		struct ct_batch batch = { .candidates = p->list,
+					  .ncandidates = p->n,
 					  .tests = tests,
 					  .round = round,
 					  .point_ns = ns };
 
 		ct_session_phase(run->session, "accept: %s, round %u",
-				 ct_coll_name(program[i].coll), round);
-		batch.ntests = tests_of(run, &program[i], tests);
+				 ct_coll_name(p->coll), round);
+		batch.ntests = tests_of(run, p, tests);
 		if (batch.ntests > 0)
 			s = ct_accept_measure(run, &batch);
 		if (s == CT_OK)
@@ -137,8 +206,7 @@ static ct_status one_round(struct ct_accept *run, const struct program program[L
 }
 
 /* As many rounds as the plan asks and the budget allows, one at least. */
-static ct_status all_rounds(struct ct_accept *run, const struct program program[LISTS],
-			    uint64_t points)
+static ct_status all_rounds(struct ct_accept *run, const struct programs *all, uint64_t points)
 {
 	struct ct_accept_report *report = run->report;
 	uint64_t from, now, left, ns, until = ct_accept_until(run, CT_STAGE_COLLECTIVES);
@@ -152,7 +220,7 @@ static ct_status all_rounds(struct ct_accept *run, const struct program program[
 		/* The next one takes about as long as those before it. */
 		if (report->rounds > 0 && now + (now - from) / report->rounds > until)
 			break;
-		s = one_round(run, program, report->rounds, ns);
+		s = one_round(run, all, report->rounds, ns);
 		if (s != CT_OK)
 			return s;
 		report->rounds++;
@@ -169,10 +237,10 @@ static ct_status all_rounds(struct ct_accept *run, const struct program program[
 
 ct_status ct_accept_collectives(struct ct_accept *run)
 {
-	struct program program[LISTS];
+	struct programs all = { 0 };
 	struct ct_test tests[MOST_TESTS];
 	uint64_t points = 1;
-	ct_status s = CT_OK;
+	ct_status s;
 
 	if (run->world->nranks < 2 || run->nentrants == 0) {
 		snprintf(run->report->skipped[CT_STAGE_COLLECTIVES],
@@ -181,14 +249,15 @@ ct_status ct_accept_collectives(struct ct_accept *run)
 					    : "no backend can run here");
 		return CT_OK;
 	}
-	fill_programs(program);
-	for (int i = 0; i < LISTS && s == CT_OK; i++) {
-		s = fill_candidates(run, &program[i]);
-		points += program[i].n * tests_of(run, &program[i], tests);
+	s = ct_session_agree(run->session, fill_programs(run, &all));
+	for (size_t i = 0; i < all.n && s == CT_OK; i++) {
+		s = fill_candidates(run, &all.list[i]);
+		points += all.list[i].n * tests_of(run, &all.list[i], tests);
 	}
 	if (s == CT_OK)
-		s = all_rounds(run, program, points);
-	for (int i = 0; i < LISTS; i++)
-		ct_free(program[i].list);
+		s = all_rounds(run, &all, points);
+	for (size_t i = 0; i < all.n; i++)
+		ct_free(all.list[i].list);
+	ct_free(all.list);
 	return s;
 }

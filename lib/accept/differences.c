@@ -66,7 +66,7 @@ static ct_status compare(struct comparing *c, uint32_t host, const struct ct_mac
 	return s;
 }
 
-/* For the stage rails, since nobody holds all machine files. A host without PCI devices has none. */
+/* For the stage rails, since nobody holds all machine files. A host whose devices cannot be had has none. */
 static ct_status keep_rails(struct ct_accept *run, uint32_t host, const struct ct_machine *machine)
 {
 	struct ct_rails *rails = &run->rails[run->nrails];
@@ -77,6 +77,20 @@ static ct_status keep_rails(struct ct_accept *run, uint32_t host, const struct c
 	snprintf(rails->host, sizeof(rails->host), "%s", run->world->hosts[host].name);
 	run->nrails++;
 	return CT_OK;
+}
+
+/* Of one host there is nothing to compare but with a profile. */
+static ct_status keep_own_rails(struct ct_accept *run)
+{
+	bool has = run->world->rank == 0 && run->plan.machine != NULL;
+	ct_status s = CT_OK;
+
+	run->rails = ct_alloc(1, sizeof(*run->rails));
+	if (run->rails == NULL)
+		s = CT_NOMEM;
+	else if (has)
+		s = keep_rails(run, 0, run->plan.machine);
+	return ct_session_agree(run->session, s);
 }
 
 /* A host whose file cannot be had or read is not compared, which the report says by its number. */
@@ -155,7 +169,7 @@ ct_status ct_accept_differences(struct ct_accept *run)
 	ct_status s;
 
 	if (run->world->nhosts < 2)
-		return CT_OK;
+		return keep_own_rails(run);
 	if (run->plan.machine == NULL || ct_machine_text(run->plan.machine, false, &text, &gather.bytes) != CT_OK)
 		gather.bytes = 0;
 	gather.text = text;

@@ -20,6 +20,7 @@ struct told {
 static ct_status ask(struct ct_accept *run, const struct ct_candidate *c)
 {
 	struct ct_coll_env env = { .world = run->world,
+				   .settings = run->plan.coll_settings,
 				   .net = c->net[0] != '\0' ? c->net : "auto",
 				   .net_settings = run->plan.net_settings,
 				   .open_by = ct_deadline_in(UINT64_C(10000000000)) };
@@ -40,7 +41,8 @@ static ct_status ask(struct ct_accept *run, const struct ct_candidate *c)
 	return s;
 }
 
-/* Without a list: native over each transport that reaches all, and each module's library. */
+/* Without a list: native over each transport that reaches all, the fastest first, since pairs are probed by
+ * the first one's; NCCL; and each module's library. */
 static size_t default_candidates(const struct ct_accept *run, struct ct_candidate *out)
 {
 	const struct ct_module *const *m = run->plan.modules;
@@ -48,7 +50,10 @@ static size_t default_candidates(const struct ct_accept *run, struct ct_candidat
 
 	if (run->world->nhosts == 1)
 		out[n++] = (struct ct_candidate){ .backend = "native", .net = "shm" };
+	else
+		out[n++] = (struct ct_candidate){ .backend = "native", .net = "verbs" };
 	out[n++] = (struct ct_candidate){ .backend = "native", .net = "tcp" };
+	out[n++] = (struct ct_candidate){ .backend = "nccl" };
 	for (; m != NULL && *m != NULL && n < CT_ACCEPT_CANDIDATES; m++)
 		if ((*m)->coll != NULL)
 			snprintf(out[n++].backend, sizeof(out[0].backend), "%s", (*m)->coll->name);

@@ -106,13 +106,17 @@ ct_status ct_accept_internal(struct ct_accept *run)
 	return s;
 }
 
-/* Collective: are the rails of all hosts the same cards at the same places? Rank 0 has all. */
+/* Collective: are the rails of all hosts the same cards at the same places, and what the profile says? Rank 0
+ * has all. */
 static ct_status compare_rails(struct ct_accept *run)
 {
 	struct ct_findings *found = &run->report->rails;
-	struct ct_advise_in in = { .rails = run->rails, .nrails = run->nrails };
+	const struct ct_profile *profile = run->plan.profile;
+	struct ct_advise_in in = { .rails = run->rails, .nrails = run->nrails,
+		.want_nics = profile != NULL ? profile->nics : 0,
+		.want_Mbps = profile != NULL ? profile->link_Mbps : 0 };
 	int64_t n = 0;
-	ct_status s = run->nrails > 1 ? ct_advise_rails(&in, found) : CT_OK;
+	ct_status s = run->nrails > 0 ? ct_advise_rails(&in, found) : CT_OK;
 
 	s = ct_session_agree(run->session, s);
 	if (run->world->rank == 0)
@@ -122,7 +126,8 @@ static ct_status compare_rails(struct ct_accept *run)
 	if (s != CT_OK)
 		return s;
 	run->report->nrails_differ = (uint32_t)n;
-	ct_accept_line(run, "rails: of %zu hosts compared, %lld finding%s", run->nrails, (long long)n, n == 1 ? "" : "s");
+	ct_accept_line(run, "rails: of %zu host%s compared, %lld finding%s", run->nrails,
+		run->nrails == 1 ? "" : "s", (long long)n, n == 1 ? "" : "s");
 	for (size_t i = 0; i < found->n && i < 20; i++)
 		ct_accept_line(run, "rails: %s", found->list[i].seen);
 	return CT_OK;
@@ -132,7 +137,8 @@ ct_status ct_accept_rails(struct ct_accept *run)
 {
 	const struct ct_world *w = run->world;
 	uint32_t rails = run->report->fleet.rails, *partner;
-	ct_status s = w->nhosts > 1 ? compare_rails(run) : CT_OK;
+	bool told = run->plan.profile != NULL && run->plan.profile->nics > 0;
+	ct_status s = w->nhosts > 1 || told ? compare_rails(run) : CT_OK;
 
 	if (s != CT_OK || w->nhosts < 2 || rails < 2) {
 		skip(run, CT_STAGE_RAILS, w->nhosts < 2 ? "one host has no rails" :

@@ -38,6 +38,8 @@ struct ct_advise_in {
 	const struct ct_fabric_plan *plan;    /* what was declared */
 	const struct ct_rails *rails;	      /* of several nodes, for the rules of rails */
 	size_t nrails;
+	uint32_t want_nics;		      /* of each of these nodes, by a profile; 0 = nobody says */
+	uint64_t want_Mbps;		      /* of each NIC; 0 = any */
 };
 
 enum ct_severity { CT_SEVERITY_NOTE, CT_SEVERITY_ADVICE, CT_SEVERITY_WARNING };
@@ -94,7 +96,7 @@ enum { CT_FABRIC_FINDINGS = 32 };
 const struct ct_advice_rule *ct_fabric_rules(void);
 ct_status ct_advise_fabric(const struct ct_advise_in *in, struct ct_findings *findings);
 
-/* The rules of rails, and all of them run over in->rails; in->fabric may be NULL. CT_NOMEM. */
+/* The rules of rails, and all of them run over in->rails, one or several; in->fabric may be NULL. CT_NOMEM. */
 const struct ct_advice_rule *ct_rail_rules(void);
 ct_status ct_advise_rails(const struct ct_advise_in *in, struct ct_findings *findings);
 

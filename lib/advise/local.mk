@@ -13,6 +13,7 @@ core_sources += \
 	lib/advise/network.c \
 	lib/advise/order.c \
 	lib/advise/paths.c \
+	lib/advise/profile_nics.c \
 	lib/advise/rails.c \
 	lib/advise/nccl_job.c lib/advise/nccl_job.h lib/advise/nccl_job_read.c \
 	lib/advise/ladder.c lib/advise/ladder.h \

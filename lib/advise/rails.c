@@ -30,6 +30,8 @@ static const struct ct_advice_rule rules[] = {
 	  check_names },
 	{ "rail-leaf", CT_SEVERITY_WARNING, "leaf of each rail, over nodes, where the fabric is known",
 	  "traffic of a rail should stay at its leaf", "the leaf that most nodes have", check_leaves },
+	{ "profile-nics", CT_SEVERITY_WARNING, "NICs of each node that are up, and their rates, beside the profile's",
+	  "what a node lacks it cannot reach, and all others wait for it", "the profile, nic", ct_rule_profile_nics },
 	{ NULL, CT_SEVERITY_NOTE, NULL, NULL, NULL, NULL },
 };
 

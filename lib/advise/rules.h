@@ -35,6 +35,9 @@ CT_RULE_CHECK(ct_rule_acs);
 CT_RULE_CHECK(ct_rule_iommu);
 CT_RULE_CHECK(ct_rule_gpudirect);
 
+/* profile_nics.c: what the nodes have of what a profile says. */
+CT_RULE_CHECK(ct_rule_profile_nics);
+
 /* results.c: what the results tell. The last one comes last: it looks at what the others found. */
 CT_RULE_CHECK(ct_rule_backend);
 CT_RULE_CHECK(ct_rule_algorithm);

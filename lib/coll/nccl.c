@@ -255,6 +255,8 @@ static void fill_caps(struct ct_nccl *row)
 			gpu->version / 1000, gpu->version / 10 % 100);
 	else
 		snprintf(caps->net.path, sizeof(caps->net.path), "%s, HIP driver %d", gpu->name, gpu->version);
+	if (gpu != NULL)
+		snprintf(caps->net.expectation, sizeof(caps->net.expectation), "gpu");
 	caps->net.data_unchecked = true;
 	caps->algos = row->algos;
 	caps->nalgos = ct_nccl_algos(row->algos);

@@ -38,6 +38,8 @@ static enum ct_path path_of(const struct ct_world *world, const struct ct_net_ca
 		return CT_PATH_COPY;
 	if (strcmp(caps->expectation, "stream") == 0)
 		return CT_PATH_STREAM;
+	if (strcmp(caps->expectation, "gpu") == 0)
+		return CT_PATH_NONE;
 	/* RDMA devices of one host reach each other over the link too; one without a rate is
 	 * software, whose bytes are copied. */
 	if (world->nhosts == 1 && (wire_of(caps) == CT_WIRE_TCP || !(caps->link_Bps > 0)))

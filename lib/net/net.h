@@ -46,7 +46,8 @@ struct ct_net_caps {
 	bool data_unchecked;    /* true: no checksum between the ranks but the medium's own */
 	char path[160];         /* how bytes move, for people: "memfd rings of 32 x 8K, …" */
 	char expectation[16];   /* what bounds it: floor "copy" or "stream"; link "roce",
-	                           "roce6" (over IPv6), "infiniband"; or "" (see measure) */
+	                           "roce6" (over IPv6), "infiniband"; "gpu": GPUs' memory and links, of
+	                           which no floor is measured; or "" (see measure) */
 	bool foreign;           /* messages may lie in memory that the processor cannot touch */
 	char device[32];        /* interface in use, "" if none */
 	char devices[CT_NET_DEVICES][32]; /* all of them where there are several, device first */

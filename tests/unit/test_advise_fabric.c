@@ -193,11 +193,51 @@ static void test_rails(void **state)
 	ct_fabric_free(&f);
 }
 
+/* Three nodes; the profile wants two NICs of 400 Gbit/s that are up. */
+static void test_profile_nics(void **state)
+{
+	static const char few[] = "1 of 3 nodes has fewer NICs that are up than the profile's 2 of 400 Gbit/s: b has ";
+	struct ct_rail of[3][2];
+	struct ct_rails nodes[3];
+	struct ct_advise_in in = { .rails = nodes, .nrails = 3, .want_nics = 2, .want_Mbps = 400000 };
+	struct {
+		uint64_t Mbps;
+		bool up;
+		const char *has; /* NULL: no finding */
+	} cases[] = { { 400000, true, NULL }, { 393000, true, NULL }, { 200000, true, "1" }, { 400000, false, "1" },
+		{ 0, true, NULL /* nobody tells the rate */ } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ct_findings found = { NULL, 0, 0 };
+		char want_text[160];
+
+		for (int n = 0; n < 3; n++) {
+			nodes[n] = (struct ct_rails){ .rails = of[n], .n = 2, .nrails = 2 };
+			snprintf(nodes[n].host, sizeof(nodes[n].host), "%c", 'a' + n);
+			for (int k = 0; k < 2; k++) {
+				of[n][k] = (struct ct_rail){ .Mbps = 400000, .up = true };
+				snprintf(of[n][k].address, sizeof(of[n][k].address), "0000:%02x:00.0", k + 1);
+				snprintf(of[n][k].device, sizeof(of[n][k].device), "mlx5_%d", k);
+			}
+		}
+		of[1][1].Mbps = cases[i].Mbps;
+		of[1][1].up = cases[i].up;
+		assert_int_equal(ct_advise_rails(&in, &found), CT_OK);
+		snprintf(want_text, sizeof(want_text), "%s%s", few, cases[i].has != NULL ? cases[i].has : "");
+		assert_int_equal(found.n, cases[i].has != NULL);
+		if (found.n > 0)
+			assert_string_equal(found.list[0].seen, want_text);
+		ct_findings_free(&found);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_balanced), cmocka_unit_test(test_unbalanced),
 		cmocka_unit_test(test_slightly), cmocka_unit_test(test_lost), cmocka_unit_test(test_rails),
+		cmocka_unit_test(test_profile_nics),
 	};
 
 	return cmocka_run_group_tests_name("advise_fabric", tests, NULL, NULL);

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A stand-in for a library with NCCL's ABI and its device library, on host memory: tests only.
 check_LTLIBRARIES += nccl-host.la
-shell_tests += tests/fake/nccl-host/bench.t tests/fake/nccl-host/ladder.t \
+shell_tests += tests/fake/nccl-host/accept.t tests/fake/nccl-host/bench.t tests/fake/nccl-host/ladder.t \
 	tests/fake/nccl-host/plugins.t
 mpirun_tests += tests/fake/nccl-host/mpirun.t
-EXTRA_DIST += tests/fake/nccl-host/bench.t tests/fake/nccl-host/ladder.t \
+EXTRA_DIST += tests/fake/nccl-host/accept.t tests/fake/nccl-host/bench.t tests/fake/nccl-host/ladder.t \
 	tests/fake/nccl-host/plugins.t tests/fake/nccl-host/mpirun.t
 
 nccl_host_la_SOURCES = tests/fake/nccl-host/call.c tests/fake/nccl-host/comm.c \
