@@ -4,6 +4,8 @@
 # tap_done, and may keep files in $tmp, which is removed at the end.
 #
 #   run COMMAND…               runs it; sets $status, and $out and $err to what it wrote
+#   variables_and_words NAME=VALUE… -- WORD…   sets the arrays variables and words to what stands before and
+#                              behind --
 #   ok NAME COMMAND…           passes if COMMAND exits 0
 #   not_ok NAME COMMAND…       passes if COMMAND exits 1 … 125 (a crash or a missing command fails)
 #   is NAME GOT WANT           passes if both texts are equal
@@ -50,6 +52,18 @@ run() {
 	"$@" > "$tmp/.out" 2> "$tmp/.err" < /dev/null || status=$?
 	out=$(cat "$tmp/.out")
 	err=$(cat "$tmp/.err")
+}
+
+# For the functions of tests that are called so.
+# shellcheck disable=SC2034
+variables_and_words() {
+	variables=()
+	while [ "$1" != -- ]; do
+		variables+=("$1")
+		shift
+	done
+	shift
+	words=("$@")
 }
 
 ok() {

@@ -3,7 +3,6 @@
  * The row "nccl": NCCL, RCCL, or a library with their ABI, opened at run time together with the GPU's
  * driver. One GPU for each rank. Time is the stream's own: events before and behind the operation.
  */
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,126 +80,6 @@ static ct_status take_gpu(struct ct_nccl *row)
 	if (status != CT_OK)
 		return status;
 	return ct_gpu_use(row->gpu, (int)(row->world->local_rank % (uint32_t)row->gpu->count));
-}
-
-/* ---- the communicator ------------------------------------------------------------------------ */
-
-/* Waits until a call on a communicator that does not block is through. */
-static ct_status settle(struct ct_nccl *row, const char *call, int rc, struct ct_deadline by)
-{
-	while (rc == CT_NCCL_IN_PROGRESS) {
-		int asked = row->lib.call.async_error(row->comm, &rc);
-
-		if (asked != CT_NCCL_SUCCESS)
-			return ct_nccl_status(&row->lib, row->comm, "ncclCommGetAsyncError", asked);
-		if (rc == CT_NCCL_IN_PROGRESS && ct_deadline_passed(by))
-			return ct_fail(CT_TIMEOUT, "%s: %s is still in progress", row->lib.product, call);
-		sched_yield();
-	}
-	return ct_nccl_status(&row->lib, row->comm, call, rc);
-}
-
-static void give_up_comm(struct ct_nccl *row)
-{
-	if (row->comm != NULL)
-		(void)row->lib.call.abort(row->comm);
-	if (row->parent != NULL)
-		(void)row->lib.call.abort(row->parent);
-	row->comm = NULL;
-	row->parent = NULL;
-	row->broken = true;
-}
-
-/* Rank 0's id, or nothing where it could not make one. */
-static ct_status share_id(struct ct_nccl *row, struct ct_nccl_id *id)
-{
-	const struct ct_world *w = row->world;
-	struct ct_nccl_id mine = { { 0 } }, *all;
-	ct_status status = CT_OK;
-
-	if (w->rank == 0)
-		status = ct_nccl_status(&row->lib, NULL, "ncclGetUniqueId", row->lib.call.get_id(&mine));
-	all = ct_alloc(w->nranks, sizeof(*all));
-	if (all == NULL)
-		status = CT_NOMEM;
-	status = ct_boot_agree(w->boot, status);
-	if (status == CT_OK && w->nranks > 1)
-		status = w->boot->allgather(w->boot->ctx, &mine, all, sizeof(mine));
-	if (status == CT_OK)
-		*id = w->nranks > 1 ? all[0] : mine;
-	ct_free(all);
-	return status;
-}
-
-/* What the library says when it does not like the machine is a reason why it cannot run here. */
-static ct_status unsupported(const struct ct_nccl *row, ct_status status)
-{
-	char why[420];
-	int v = row->gpu != NULL ? row->gpu->version : 0;
-
-	if (status == CT_OK || status == CT_TIMEOUT || status == CT_NOMEM)
-		return status;
-	snprintf(why, sizeof(why), "%s", ct_why());
-	if (row->gpu == NULL || strcmp(row->gpu->kind, "cuda") != 0)
-		return ct_fail(CT_UNSUPPORTED, "%s", why);
-	return ct_fail(CT_UNSUPPORTED, "%s; the driver is for CUDA %d.%d", why, v / 1000, v / 10 % 100);
-}
-
-/* The communicator of this rank's group. */
-static ct_status split(struct ct_nccl *row, struct ct_deadline by)
-{
-	int rc;
-
-	if (row->lib.call.split == NULL)
-		return ct_fail(CT_UNSUPPORTED, "%s has no ncclCommSplit (2.18)", row->lib.product);
-	row->parent = row->comm;
-	row->comm = NULL;
-	rc = row->lib.call.split(row->parent, (int)row->group.color, (int)row->group.rank, &row->comm, NULL);
-	if (rc == CT_NCCL_IN_PROGRESS && row->comm == NULL)
-		return ct_fail(CT_UNSUPPORTED, "%s: ncclCommSplit gave no communicator", row->lib.product);
-	return unsupported(row, settle(row, "ncclCommSplit", rc, by));
-}
-
-/* Is this the rank that it should be? */
-static ct_status check_comm(const struct ct_nccl *row)
-{
-	int count = -1, user = -1;
-
-	if (row->lib.call.comm_count(row->comm, &count) == CT_NCCL_SUCCESS &&
-		row->lib.call.user_rank(row->comm, &user) == CT_NCCL_SUCCESS &&
-		count == (int)row->nranks && user == (int)row->rank)
-		return CT_OK;
-	return ct_fail(CT_UNSUPPORTED, "%s: made a communicator in which this is rank %d of %d, not %u of %u",
-		row->lib.product, user, count, row->rank, row->nranks);
-}
-
-static ct_status join(struct ct_nccl *row, const struct ct_nccl_id *id, struct ct_deadline by)
-{
-	struct ct_nccl_config config = { sizeof(config), CT_NCCL_CONFIG_MAGIC, CT_NCCL_CONFIG_VERSION, 0 };
-	int n = (int)row->world->nranks, rank = (int)row->world->rank;
-	ct_status status;
-
-	if (row->set.nonblocking && row->lib.call.init_config == NULL)
-		return ct_fail(CT_UNSUPPORTED, "%s has no ncclCommInitRankConfig (2.14), so no communicators "
-			"that do not block", row->lib.product);
-	if (row->set.nonblocking)
-		status = settle(row, "ncclCommInitRankConfig",
-			row->lib.call.init_config(&row->comm, n, *id, rank, &config), by);
-	else
-		status = ct_nccl_status(&row->lib, NULL, "ncclCommInitRank",
-			row->lib.call.init(&row->comm, n, *id, rank));
-	if (status != CT_OK) {
-		status = unsupported(row, status);
-		give_up_comm(row);
-		return status;
-	}
-	if (row->group.nranks != row->world->nranks)
-		status = split(row, by);
-	row->rank = row->group.rank;
-	row->nranks = row->group.nranks;
-	if (status == CT_OK)
-		status = check_comm(row);
-	return status == CT_OK ? ct_nccl_plugins_check(row) : status;
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -308,13 +187,7 @@ static void nccl_close(void *self)
 	struct ct_nccl *row = self;
 	struct ct_driver *gpu = row->gpu;
 
-	if (row->comm != NULL && row->set.nonblocking && row->lib.call.finalize != NULL)
-		(void)settle(row, "ncclCommFinalize", row->lib.call.finalize(row->comm),
-			ct_deadline_in(10000000000));
-	if (row->comm != NULL)
-		(void)row->lib.call.destroy(row->comm);
-	if (row->parent != NULL)
-		(void)row->lib.call.destroy(row->parent);
+	ct_nccl_end(row);
 	if (gpu != NULL) {
 		ct_gpu_memory(gpu)->free(gpu, row->token);
 		for (int i = 0; i < CT_MARKS; i++)
@@ -323,7 +196,8 @@ static void nccl_close(void *self)
 		if (row->stream != NULL)
 			(void)gpu->call.stream_free(row->stream);
 	}
-	ct_gpu_close(gpu);
+	if (!row->stranded) /* else a thread is still in the library and has the GPU */
+		ct_gpu_close(gpu);
 	ct_free(row);
 }
 
@@ -347,7 +221,7 @@ static ct_status nccl_open(const struct ct_coll_env *env, void **self)
 {
 	const struct ct_boot *boot = env->world->boot;
 	struct ct_nccl *row = ct_alloc(1, sizeof(*row));
-	struct ct_nccl_id id;
+	uint64_t now = ct_now_ns();
 	ct_status status = ct_boot_agree(boot, row != NULL ? CT_OK : CT_NOMEM);
 
 	if (status != CT_OK)
@@ -356,15 +230,14 @@ static ct_status nccl_open(const struct ct_coll_env *env, void **self)
 	row->group = env->group != NULL ? *env->group : ct_world_whole(env->world);
 	if (env->settings != NULL)
 		row->set = env->settings->nccl;
+	row->patience_ns = env->open_by.at_ns > now ? env->open_by.at_ns - now : 0;
 	status = ct_boot_agree(boot, open_alone(row));
 	if (status == CT_OK && row->gpu != NULL)
 		status = share_places(row);
 	if (status == CT_OK)
-		status = share_id(row, &id);
-	if (status == CT_OK)
-		status = ct_boot_agree(boot, join(row, &id, env->open_by));
+		status = ct_nccl_join(row, env->open_by);
 	if (status != CT_OK) {
-		give_up_comm(row);
+		ct_nccl_give_up(row);
 		nccl_close(row);
 		return status;
 	}
@@ -439,7 +312,7 @@ static ct_status capture(struct ct_nccl *row, struct ct_nccl_req *req)
 		return status;
 	ct_nccl_watch(row, req);
 	rc = req->issue(row, req);
-	status = settle(row, req->name, rc, ct_deadline_in(10000000000));
+	status = ct_nccl_settle(row, req->name, rc, ct_deadline_in(row->patience_ns));
 	ct_nccl_watched(row, req);
 	error = gpu->call.capture_end(row->stream, &graph);
 	if (status == CT_OK)
@@ -459,7 +332,7 @@ static void nccl_release(void *self, void *request)
 
 	/* The memory goes next, and the GPU may still be at it: only an abort ends a kernel that waits. */
 	if (atomic_load(&req->running))
-		give_up_comm(row);
+		ct_nccl_give_up(row);
 	ct_nccl_watched(row, req);
 	if (req->graph != NULL)
 		(void)row->gpu->call.exec_free(req->graph);
@@ -520,7 +393,7 @@ static ct_status nccl_start(void *self, void *request)
 	else
 		status = ct_nccl_status(&row->lib, row->comm, req->name, req->issue(row, req));
 	if (status != CT_OK)
-		give_up_comm(row);
+		ct_nccl_give_up(row);
 	return status;
 }
 
@@ -559,7 +432,7 @@ static ct_status nccl_test(void *self, void *request)
 		char why[420];
 
 		snprintf(why, sizeof(why), "%s", ct_why());
-		give_up_comm(row);
+		ct_nccl_give_up(row);
 		(void)ct_fail(status, "%s", why);
 	}
 	atomic_store(&req->running, false);

@@ -110,6 +110,8 @@ struct ct_nccl {
 	void *token;              /* 8 bytes on the GPU for barriers and acknowledgements */
 	uint64_t host_token;
 	bool broken; /* given up: the communicator is gone */
+	bool stranded; /* a thread was left behind in the library */
+	uint64_t patience_ns; /* for what waits for other ranks */
 	struct ct_profiler *profiler; /* of our plugins, where the library has taken them; else NULL */
 	struct ct_tuner_sweep *sweep;
 };
@@ -138,6 +140,23 @@ ct_status ct_nccl_status(const struct ct_nccl_lib *lib, void *comm, const char *
 
 /* Fills REQ's issue, name, peer, type and op from REQ->desc, which has been checked. */
 void ct_nccl_bind(const struct ct_nccl *row, struct ct_nccl_req *req);
+
+/* Collective: makes the communicator of ROW's group, which stays ROW's also where it fails. CT_TIMEOUT: who, where,
+ * how long, at BY. */
+ct_status ct_nccl_join(struct ct_nccl *row, struct ct_deadline by);
+
+/* Ends it in an orderly way, within ROW's patience; gives up what is not through by then. */
+void ct_nccl_end(struct ct_nccl *row);
+
+/* Aborts it: ROW is broken. */
+void ct_nccl_give_up(struct ct_nccl *row);
+
+/* Waits until CALL, which has returned RC, on a communicator that does not block is through. CT_TIMEOUT at BY. */
+ct_status ct_nccl_settle(struct ct_nccl *row, const char *call, int rc, struct ct_deadline by);
+
+/* RUN(ARG) in a thread of its own. CT_OK: it has returned. CT_TIMEOUT, without a reason: BY has passed; the thread
+ * has ARG, and calls DROP(ARG) should RUN ever return. CT_NOMEM: it was not begun. */
+ct_status ct_nccl_bounded(void (*run)(void *arg), void (*drop)(void *arg), void *arg, struct ct_deadline by);
 
 /* Finds the plugins that the settings name, as the library will; before the communicator. CT_UNSUPPORTED: one
  * that must be ours is not: what was looked for and where. */

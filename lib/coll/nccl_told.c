@@ -83,6 +83,13 @@ static void *entry_of(const struct ct_nccl *row, const struct wanted *w)
 	return entry;
 }
 
+static bool is_version(const struct wanted *w, uint32_t found, uint32_t ours)
+{
+	if (found != ours)
+		(void)ct_fail(CT_UNSUPPORTED, "%s=%.150s is a colltune plugin of another version", w->variable, w->value);
+	return found == ours;
+}
+
 static bool find_profiler(struct ct_nccl *row)
 {
 	const struct wanted w = { "profiler", "NCCL_PROFILER_PLUGIN", row->set.profiler, "ct_profiler" };
@@ -92,10 +99,8 @@ static bool find_profiler(struct ct_nccl *row)
 	if (entry == NULL)
 		return false;
 	memcpy(&get, &entry, sizeof(get));
-	if (get()->abi != CT_PROFILER_ABI) {
-		ct_fail(CT_UNSUPPORTED, "%s=%.150s is a colltune plugin of another version", w.variable, w.value);
+	if (!is_version(&w, get()->abi, CT_PROFILER_ABI))
 		return false;
-	}
 	row->profiler = get();
 	atomic_store(&row->profiler->sparing, true);
 	return true;
@@ -110,10 +115,8 @@ static bool find_tuner(struct ct_nccl *row)
 	if (entry == NULL)
 		return false;
 	memcpy(&get, &entry, sizeof(get));
-	if (get()->abi != CT_TUNER_SWEEP_ABI) {
-		ct_fail(CT_UNSUPPORTED, "%s=%.150s is a colltune plugin of another version", w.variable, w.value);
+	if (!is_version(&w, get()->abi, CT_TUNER_SWEEP_ABI))
 		return false;
-	}
 	row->sweep = get();
 	atomic_store(&row->sweep->muted, row->set.rules_muted);
 	return true;

@@ -7,14 +7,9 @@
 few=(-n 1 --max-iters 1 --budget 1ms -w 1 --coll nccl --timeout 60s)
 # bench NAME=VALUE… -- WORDS…: with the emulator of kernels, ring and simple only, two GPUs
 bench() {
-	local variables=()
-	while [ "$1" != -- ]; do
-		variables+=("$1")
-		shift
-	done
-	shift
+	variables_and_words "$@"
 	run timeout -s KILL 240 env NCCL_PROFILER_PLUGIN= NCCL_TUNER_PLUGIN= "${variables[@]}" \
-		"$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "$@" "${few[@]}"
+		"$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "${words[@]}" "${few[@]}"
 }
 
 for coll in allreduce allgather reduce_scatter broadcast reduce; do
@@ -100,17 +95,12 @@ EOF
 chmod 600 "$tmp/rules.json"
 # choose NAME=VALUE… -- WORDS…
 choose() {
-	local variables=()
-	while [ "$1" != -- ]; do
-		variables+=("$1")
-		shift
-	done
-	shift
+	variables_and_words "$@"
 	run timeout -s KILL 240 env CT_FAKE_KERNELS=0 CT_FAKE_GPUS=8 CT_FAKE_BUSIDS="$busids" \
 		NCCL_TOPO_FILE="$tmp/hgx.xml" NCCL_MAX_NCHANNELS=4 NCCL_NET_PLUGIN=none NCCL_SOCKET_IFNAME=lo NCCL_IB_DISABLE=1 \
 		LD_LIBRARY_PATH="$tmp/lib" LD_PRELOAD="$CT_BUILDDIR/.libs/fakecuda.so:$nccl/libnccl.so.2" \
 		NCCL_CONF_FILE=/dev/null COLLTUNE_MACHINE="$here" "${variables[@]}" \
-		"$COLLTUNE" bench "$@" "${few[@]}" -c 0
+		"$COLLTUNE" bench "${words[@]}" "${few[@]}" -c 0
 	ran=$(sed -n 's/^#   NCCL ran:   //p' <<< "$out")
 	first=$(sed -En 's/^#   predicted:  ([a-z_]*)\/([a-z0-9]*) .*/\1 \2/p' <<< "$out")
 	ruled=$(sed -n 's/^#   our rules:  //p' <<< "$out")

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "inside.h"
 
-enum { NCCL_VERSION = 22809 };
+enum { NCCL_VERSION = 22809, NAP_US = 1000 };
 
 static const uint64_t patience_ns = 30000000000;
 static __thread char last_error[200];
@@ -83,6 +84,13 @@ static int open_ways(struct fake_comm *c)
 	return CT_NCCL_SUCCESS;
 }
 
+/* For ever, but for an abort. */
+static void stay_away(const struct fake_comm *c)
+{
+	while (!atomic_load(&c->aborted))
+		usleep(NAP_US);
+}
+
 static void *join(void *arg)
 {
 	struct fake_comm *c = arg;
@@ -91,6 +99,8 @@ static void *join(void *arg)
 	if (fake_fault_of(c->rank, 0) == FAKE_DRIVER)
 		result = fake_failed(c, CT_NCCL_CUDA, "Cuda failure 'CUDA driver version is insufficient for CUDA "
 			"runtime version'");
+	if (fake_fault_of(c->rank, 1) == FAKE_ABSENT)
+		stay_away(c);
 	if (result == CT_NCCL_SUCCESS) {
 		c->meeting = fake_meeting_join(&c->id, c->rank, c->nranks, &c->aborted);
 		if (c->meeting == NULL)
@@ -250,7 +260,11 @@ int ncclCommFinalize(void *comm)
 
 int ncclCommDestroy(void *comm)
 {
-	free_comm(comm);
+	struct fake_comm *c = comm;
+
+	if (fake_fault_of(c->rank, 1) == FAKE_STUCK)
+		stay_away(c);
+	free_comm(c);
 	return CT_NCCL_SUCCESS;
 }
 

@@ -8,7 +8,7 @@
 
 enum fake_fault fake_fault_of(uint32_t rank, uint64_t job)
 {
-	static const char *const kinds[] = { "none", "wrong", "hang", "async", "driver" };
+	static const char *const kinds[] = { "none", "wrong", "hang", "async", "absent", "stuck", "driver" };
 	const char *text = getenv("CT_FAKE_NCCL_FAULT"), *at;
 	unsigned long where = 0, nth = 1;
 	size_t kind;

@@ -8,7 +8,8 @@
  *   CT_FAKE_NCCL_GPUS    how many GPUs the driver shows (8)
  *   CT_FAKE_NCCL_FAULT   KIND[:rank=R][:nth=N]: what goes wrong on rank R (0) at its N-th (1) group of
  *                        calls on a communicator: wrong (one bit of a result), hang, async (an error of
- *                        the communicator); driver: no communicator can be made, as with an old driver
+ *                        the communicator); absent: the rank never joins; stuck: its ncclCommDestroy never
+ *                        returns; driver: no communicator can be made, as with an old driver
  */
 #ifndef FAKE_NCCL_HOST_H
 #define FAKE_NCCL_HOST_H

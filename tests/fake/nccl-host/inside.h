@@ -8,9 +8,9 @@
 
 #include "host.h"
 
-enum fake_fault { FAKE_WELL, FAKE_WRONG, FAKE_HANG, FAKE_ASYNC, FAKE_DRIVER };
+enum fake_fault { FAKE_WELL, FAKE_WRONG, FAKE_HANG, FAKE_ASYNC, FAKE_ABSENT, FAKE_STUCK, FAKE_DRIVER };
 
-/* What happens to RANK at its JOB-th group of calls; FAKE_DRIVER at any. */
+/* What happens to RANK at its JOB-th group of calls; FAKE_DRIVER at any, ABSENT and STUCK at the first. */
 enum fake_fault fake_fault_of(uint32_t rank, uint64_t job);
 
 struct fake_comm {

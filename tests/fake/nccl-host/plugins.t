@@ -9,14 +9,9 @@ unset NCCL_TUNER_PLUGIN NCCL_PROFILER_PLUGIN COLLTUNE_RULES
 export NCCL_CONF_FILE=/dev/null
 # bench NAME=VALUE… -- OPTION…
 bench() {
-	local variables=()
-	while [ "$1" != -- ]; do
-		variables+=("$1")
-		shift
-	done
-	shift
+	variables_and_words "$@"
 	run timeout -s KILL 120 env "${variables[@]}" "$COLLTUNE" bench allreduce -t 2 -e 8 -n 1 --max-iters 1 \
-		--budget 1ms -w 1 --coll nccl --nccl-lib "$host" --gpu-lib "$host" "$@"
+		--budget 1ms -w 1 --coll nccl --nccl-lib "$host" --gpu-lib "$host" "${words[@]}"
 }
 refused() { # NAME REGEX
 	is "$1: exit status, lines" "$status $(wc -l <<< "$err")" "3 1"
