@@ -76,9 +76,12 @@ enum { CT_SPREAD_ROUNDS = 8, CT_SPREAD_FLOWS = 4 };
  * goes. P: binomial, of the shares of slow halves. Pure; without memory nothing is judged. */
 void ct_congest_spread(const double *rate, size_t rounds, size_t flows, struct ct_congest_spread *out);
 
-/* What flows of check --traffic showed; the same on every rank. */
+struct ct_rides; /* roce_rides.h */
+
+/* What flows of check --traffic showed; the same on every rank but for RIDES. */
 struct ct_traffic {
 	struct ct_rank *rank;
+	struct ct_rides *rides; /* of this host, at its lowest rank; NULL at others */
 	const char *net;
 	uint64_t span_ns, bytes;
 	bool ran;
@@ -86,7 +89,8 @@ struct ct_traffic {
 	double incast_Bps, link_Bps;      /* all to rank 0; raw rate of its link, 0 = not known */
 };
 
-/* Collective: each of three patterns for SPAN_NS over NET. Errors of ct_net_open() and ct_congest_run(). */
+/* Collective: each of three patterns for SPAN_NS over NET, then flows of the other libraries of the job. Errors of
+ * ct_net_open(), ct_congest_run() and ct_rides_run(). */
 ct_status ct_traffic_run(struct ct_traffic *traffic);
 
 /* May this job load its hosts? Up to four always. CT_INVALID names the hosts and the load expected. Pure. */

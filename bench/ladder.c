@@ -182,7 +182,7 @@ static uint32_t rank_at(const struct ct_world *w, uint32_t host, uint32_t k)
 }
 
 /* Where there are several hosts every pair is of two of them: what is asked is the network. */
-static void pair_hosts(const struct ct_world *w, uint32_t *partner)
+void ct_ladder_pairs(const struct ct_world *w, uint32_t *partner)
 {
 	for (uint32_t r = 0; r < w->nranks; r++)
 		partner[r] = r;
@@ -209,7 +209,7 @@ static ct_status choose_pairs(struct run *run)
 	if (run->partner == NULL)
 		return CT_NOMEM;
 	if (pairs == NULL && w->nhosts > 1) {
-		pair_hosts(w, run->partner);
+		ct_ladder_pairs(w, run->partner);
 		return CT_OK;
 	}
 	if (ct_pairs_parse(pairs != NULL ? pairs : "all", w->nranks, run->partner) != CT_OK)

@@ -36,6 +36,10 @@ struct ct_climb {
 /* The job of each rank; ARG is a struct ct_bench_settings. */
 ct_status ct_ladder_job(struct ct_rank *rank, void *arg, int *exit_code);
 
+/* PARTNER (an entry for each rank): hosts in pairs, the k-th rank of one with the k-th of the other; who is left over is
+ * its own partner. Pure. */
+void ct_ladder_pairs(const struct ct_world *world, uint32_t *partner);
+
 /* Text of one judged ladder; KIND: CT_LADDER_…. */
 void ct_ladder_text(const struct ct_climb *climb, int kind, struct ct_buf *out);
 

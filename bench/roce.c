@@ -30,6 +30,8 @@ static const struct ct_option own_options[] = {
 		"largest packet of the lossless class" },
 	{ "buffer", 0, CT_OPT_SIZE, AT(buffer), "0", 0, 0, NULL, "SIZE",
 		"the switch's shared packet buffer; 0 = not known" },
+	{ "lossless-priorities", 0, CT_OPT_INT, AT(lossless), "1", 1, 8, NULL, "N",
+		"priorities with PFC: each needs its headroom at every port" },
 	{ "ports", 0, CT_OPT_INT, AT(ports), "32", 0, 0, NULL, "N", "ports of the switch" },
 	{ "rtt", 0, CT_OPT_TIME, AT(rtt), "10us", 0, 0, NULL, "TIME", "round trip without queues" },
 	{ "fan-in", 0, CT_OPT_INT, AT(fan_in), "16", 0, 0, NULL, "N", "senders to one receiver" },
@@ -119,9 +121,9 @@ static const struct ct_cli cli = {
 	.max_words = 2,
 };
 
-static ct_status save_json(const char *path, const struct ct_roce_advice *advice)
+static ct_status save_json(const char *path, const struct ct_roce_advice *advice, const json_t *origins)
 {
-	json_t *json = ct_roce_json(advice);
+	json_t *json = ct_roce_json(advice, origins);
 	ct_status s;
 
 	if (json == NULL)
@@ -293,12 +295,15 @@ static ct_status run(const struct ct_roce_settings *s, const char *verb, int *co
 	struct ct_buf out = ct_buf_make(FILE_MOST);
 	bool values = strcmp(verb, "recommend") == 0;
 	char from[CT_ROCE_FROM];
-	ct_status status = ct_roce_input(s, &in, from);
+	json_t *origins = NULL;
+	ct_status status = ct_roce_origins(s, &in, from, &origins);
 
 	if (status == CT_OK)
 		status = ct_roce_recommend(&in, &advice);
 	if (status == CT_OK && values && from[0] != '\0')
 		ct_buf_add(&out, "%s\n", from);
+	if (status == CT_OK && values)
+		ct_roce_origins_show(origins, &out);
 	if (status == CT_OK && values)
 		ct_roce_show(&advice, &out);
 	else if (status == CT_OK)
@@ -306,7 +311,8 @@ static ct_status run(const struct ct_roce_settings *s, const char *verb, int *co
 	if (status == CT_OK && out.used > 0)
 		status = put(s, &out);
 	if (status == CT_OK && values && s->json != NULL)
-		status = save_json(s->json, &advice);
+		status = save_json(s->json, &advice, origins);
+	json_decref(origins);
 	ct_buf_free(&out);
 	return status;
 }

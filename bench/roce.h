@@ -10,7 +10,7 @@
 struct ct_roce_settings {
 	struct ct_job_settings job; /* first: the rows of job.c count from here */
 	double speed, cable, alpha;
-	int64_t mtu, lossless_mtu, ports, fan_in, cell;
+	int64_t mtu, lossless_mtu, ports, fan_in, cell, lossless;
 	uint64_t buffer, rtt;
 	char *json, *nos, *switch_ports, *check, *interface, *device, *output;
 	int host;
@@ -29,8 +29,8 @@ struct ct_roce_settings {
 /* Recommended values with formula, inputs and source, then published profiles of that speed. */
 void ct_roce_show(const struct ct_roce_advice *advice, struct ct_buf *out);
 
-/* The same as JSON, schema colltune-roce/1; a new reference, NULL without memory. */
-json_t *ct_roce_json(const struct ct_roce_advice *advice);
+/* The same as JSON, schema colltune-roce/1, with where the inputs come from; a new reference, NULL without memory. */
+json_t *ct_roce_json(const struct ct_roce_advice *advice, const json_t *origins);
 
 /* ---- roce_facts.c ---------------------------------------------------------------------------- */
 
@@ -42,10 +42,15 @@ json_t *ct_roce_facts_json(const struct ct_ends *ends, const struct ct_findings 
 
 enum { CT_ROCE_FROM = 400 };
 
-/* The link and switch that the options mean, with --cluster's file for what they leave; without a speed that of
- * the host's ports. FROM says where they come from, "" if from options alone. CT_INVALID: no speed, or two;
- * CT_IO and whatever reading a file or the ports says. */
-ct_status ct_roce_input(const struct ct_roce_settings *s, struct ct_roce_input *in, char from[CT_ROCE_FROM]);
+/* The link and switch that the options mean, with --cluster's file for what they leave; without a speed, or with
+ * --sysroot, what the ports of the host or of that tree tell for the rest. FROM sums it up, "" if from options alone.
+ * *ORIGINS, a new reference: where each input comes from, keys as in JSON. CT_INVALID: no speed, or two; CT_IO and
+ * whatever reading a file or the ports says. */
+ct_status ct_roce_origins(const struct ct_roce_settings *s, struct ct_roce_input *in, char from[CT_ROCE_FROM],
+	json_t **origins);
+
+/* "inputs from: speed: rate of mlx5_0 port 1; …; the rest: default" */
+void ct_roce_origins_show(const json_t *origins, struct ct_buf *out);
 
 /* ---- roce_classes.c -------------------------------------------------------------------------- */
 
@@ -56,6 +61,9 @@ json_t *ct_roce_classes_json(const struct ct_job_settings *job);
 
 /* The same for each port of HOST (facts with "classes", foreign), with DSCP and priority. */
 void ct_roce_classes_show(const json_t *host, struct ct_buf *out);
+
+/* On what each library's flows left PORT (foreign). */
+void ct_roce_rides_show(const json_t *port, struct ct_buf *out);
 
 /* The table of FACTS (such an object, foreign) for the terminal. */
 void ct_roce_facts_show(const json_t *facts, struct ct_buf *out);

@@ -92,11 +92,13 @@ static void show_host(const json_t *host, struct ct_buf *out, unsigned int *warn
 		*warnings += is_warning(row);
 		ct_roce_finding_show(row, out);
 	}
-	if (json_is_array(json_object_get(host, "classes"))) {
-		json_array_foreach(json_object_get(host, "ports"), i, row)
+	json_array_foreach(json_object_get(host, "ports"), i, row) {
+		if (json_is_array(json_object_get(host, "classes")))
 			show_traffic(row, out);
-		ct_roce_classes_show(host, out);
+		ct_roce_rides_show(row, out);
 	}
+	if (json_is_array(json_object_get(host, "classes")))
+		ct_roce_classes_show(host, out);
 	json_array_foreach(json_object_get(host, "missing"), i, row) {
 		ct_text_clean(text, sizeof(text), json_is_string(row) ? json_string_value(row) : "");
 		ct_buf_wrapped(out, "  not read: ", text);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Traffic classes beside ours: check --traffic proves the way of colltune's own queue pairs only; those of
- * UCX and NCCL ask for a class of their own, by variables (UCX: ib_iface.c, IB_TRAFFIC_CLASS, auto = 106 on
- * RoCE; NCCL: documentation of environment variables, NCCL_IB_TC, default 0).
+ * Traffic classes: what each library would ask for by variables (UCX: ib_iface.c, IB_TRAFFIC_CLASS, auto = 106 on
+ * RoCE; NCCL: documentation of environment variables, NCCL_IB_TC, default 0), and what its flows rode on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +81,90 @@ static void show_port(const json_t *port, const json_t *classes, struct ct_buf *
 	ct_buf_free(&line);
 }
 
+/* " DSCP 26 (98 %)" of each that had a hundredth or more; the unit is the caller's. */
+static void show_shares(const json_t *counts, const char *what, struct ct_buf *line)
+{
+	const json_t *v;
+	const char *key;
+	double sum = 0;
+	char number[NAME];
+	unsigned int n = 0;
+
+	json_object_foreach((json_t *)counts, key, v)
+		sum += json_number_value(v);
+	json_object_foreach((json_t *)counts, key, v) {
+		if (sum <= 0 || json_number_value(v) < 0.01 * sum)
+			continue;
+		ct_text_clean(number, sizeof(number), key);
+		ct_buf_add(line, "%s %s %s (%.0f %%)", n++ > 0 ? "," : "", what, number, 100 * json_number_value(v) / sum);
+	}
+	if (n == 0)
+		ct_buf_add(line, " no %s", what);
+}
+
+/* What is known of one library's flows at a port, and nothing that is not. */
+static void show_ride(const json_t *port, const json_t *ride, struct ct_buf *out)
+{
+	const json_t *dscp = json_object_get(ride, "packets_of_dscp");
+	const json_t *priority = json_object_get(ride, "bytes_of_priority");
+	long long sent = (long long)json_integer_value(json_object_get(ride, "sent"));
+	struct ct_buf line = ct_buf_make(4096);
+	char name[NAME];
+
+	ct_buf_add(&line, "%s:", clean(port, "device", name));
+	ct_buf_add(&line, " %s", clean(ride, "who", name));
+	if (json_object_get(ride, "library") != NULL)
+		ct_buf_add(&line, " (%s)", clean(ride, "library", name));
+	if (json_object_get(ride, "sent") != NULL && sent == 0) {
+		ct_buf_add(&line, " left by another port, or not over RDMA");
+	} else {
+		ct_buf_add(&line, " rode on");
+		if (dscp != NULL)
+			show_shares(dscp, "DSCP", &line);
+		else
+			ct_buf_add(&line, " DSCP not exposed");
+		ct_buf_add(&line, ";");
+		if (priority != NULL)
+			show_shares(priority, "priority", &line);
+		else
+			ct_buf_add(&line, " priority not exposed");
+	}
+	if (json_object_get(ride, "told") != NULL)
+		ct_buf_add(&line, "; told %lld, DSCP %lld, by %s",
+			(long long)json_integer_value(json_object_get(ride, "told")),
+			(long long)json_integer_value(json_object_get(ride, "told")) >> DSCP_SHIFT,
+			clean(ride, "told_by", name));
+	ct_buf_wrapped(out, "  rode: ", line.text != NULL ? line.text : "");
+	ct_buf_free(&line);
+}
+
+void ct_roce_rides_show(const json_t *port, struct ct_buf *out)
+{
+	const json_t *ride;
+	size_t i;
+
+	json_array_foreach(json_object_get(port, "rides"), i, ride)
+		show_ride(port, ride, out);
+}
+
+static void show_missing(const json_t *list, struct ct_buf *out)
+{
+	struct ct_buf line = ct_buf_make(4096);
+	const json_t *row;
+	char name[NAME], why[4 * NAME];
+	size_t i;
+
+	json_array_foreach(list, i, row) {
+		const char *text = json_string_value(json_object_get(row, "why"));
+
+		ct_text_clean(why, sizeof(why), text != NULL ? text : "?");
+		ct_buf_add(&line, "%s%s: %s", i > 0 ? "; " : "", clean(row, "who", name), why);
+	}
+	if (line.used > 0)
+		ct_buf_wrapped(out, "  not tried: ", line.text);
+	ct_buf_free(&line);
+}
+
 void ct_roce_classes_show(const json_t *host, struct ct_buf *out)
 {
 	const json_t *classes = json_object_get(host, "classes"), *port;
@@ -93,6 +176,5 @@ void ct_roce_classes_show(const json_t *host, struct ct_buf *out)
 	if (json_is_integer(marks))
 		ct_buf_add(out, "  traffic: IP packets that came with a mark: %lld (all of this host)\n",
 			(long long)json_integer_value(marks));
-	ct_buf_add(out, "  only colltune's own queue pairs were tried; UCX's and NCCL's are told from this job's "
-		"variables\n");
+	show_missing(json_object_get(host, "not_ridden"), out);
 }

@@ -128,6 +128,43 @@ static json_t *stats_json(const struct ct_netstats *s)
 	return o;
 }
 
+/* Numbers that are not 0, by their index: {"26": 2310}. */
+static json_t *sparse(const uint64_t *values, size_t n)
+{
+	json_t *o = json_object();
+	char key[24];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(key, sizeof(key), "%zu", i);
+		if (values[i] != 0)
+			json_object_set_new(o, key, json_integer((json_int_t)values[i]));
+	}
+	return o;
+}
+
+/* What each library's flows left on; absent is not exposed. */
+static json_t *rides_json(const struct ct_end *e)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < e->nrides; i++) {
+		const struct ct_end_ride *r = &e->rides[i];
+		json_t *o = json_pack("{s:s}", "who", r->who);
+
+		put_text(o, "library", r->library);
+		put_number(o, "told", r->told);
+		put_text(o, "told_by", r->told_by);
+		put_number(o, "sent", r->sent);
+		put_number(o, "sent_bytes", r->sent_bytes);
+		if (r->dscp_known)
+			json_object_set_new(o, "packets_of_dscp", sparse(r->packets, CT_DSCPS));
+		if (r->priority_known)
+			json_object_set_new(o, "bytes_of_priority", sparse(r->bytes, CT_PRIORITIES));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
 static json_t *end_json(const struct ct_end *e)
 {
 	json_t *o = json_pack("{s:s, s:I, s:b, s:o, s:o, s:o}", "device", e->device, "port",
@@ -162,6 +199,8 @@ static json_t *end_json(const struct ct_end *e)
 	if (e->queue_known)
 		json_object_set_new(o, "queue", json_pack("{s:s, s:I, s:I}", "kinds", e->queue.kinds, "marked",
 			(json_int_t)e->queue.marked, "dropped", (json_int_t)e->queue.dropped));
+	if (e->nrides > 0)
+		json_object_set_new(o, "rides", rides_json(e));
 	if (e->seconds > 0)
 		json_object_set_new(o, "seconds", json_real(e->seconds));
 	return o;

@@ -7,8 +7,9 @@
 #include "congest.h"
 #include "dcb.h"
 #include "roce.h"
+#include "roce_rides.h"
 
-enum { FACTS_MOST = 1 << 20, HOST_TREES = 256, VALUE = 80, NAMES = 100, LEAST_CNPS = 1000 };
+enum { FACTS_MOST = 1 << 20, HOST_TREES = 256, VALUE = 80, NAMES = 100, LEAST_CNPS = 1000, LEAST_MESSAGES = 8 };
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
@@ -20,13 +21,23 @@ static ct_status run_traffic(void *arg)
 /* What the flows showed, as if somebody had measured it before. */
 static void add_probes(const struct ct_traffic *t, struct ct_probes *p)
 {
-	p->value[CT_PROBE_FORWARD_BPS] = t->forward_Bps;
-	p->value[CT_PROBE_BACKWARD_BPS] = t->backward_Bps;
-	p->known |= 1u << CT_PROBE_FORWARD_BPS | 1u << CT_PROBE_BACKWARD_BPS;
+	double least = LEAST_MESSAGES * (double)t->bytes * 1e9 / (double)t->span_ns; /* fewer are chance */
+
+	if (t->forward_Bps >= least && t->backward_Bps >= least) {
+		p->value[CT_PROBE_FORWARD_BPS] = t->forward_Bps;
+		p->value[CT_PROBE_BACKWARD_BPS] = t->backward_Bps;
+		p->known |= 1u << CT_PROBE_FORWARD_BPS | 1u << CT_PROBE_BACKWARD_BPS;
+	}
 	if (t->link_Bps > 0) {
 		p->value[CT_PROBE_GOODPUT] = t->incast_Bps / t->link_Bps;
 		p->known |= 1u << CT_PROBE_GOODPUT;
 	}
+}
+
+static void add_classes(json_t *facts, const struct ct_traffic *t)
+{
+	json_object_set_new(facts, "classes", ct_roce_classes_json(t->rank->settings));
+	json_object_set_new(facts, "not_ridden", ct_rides_missing(t->rides));
 }
 
 /* The facts of this host, or of the tree SYSROOT. TRAFFIC runs meanwhile; NULL: none. */
@@ -43,6 +54,8 @@ static ct_status read_facts(const struct ct_roce_settings *s, const char *sysroo
 
 	if (status == CT_OK && traffic != NULL && traffic->rank->world.rank == 0) /* told once */
 		add_probes(traffic, &ends->probes);
+	if (status == CT_OK && traffic != NULL)
+		ct_rides_give(traffic->rides, ends);
 	if (status == CT_OK)
 		status = ct_advise_roce(ends, &findings);
 	if (status == CT_OK) {
@@ -50,7 +63,7 @@ static ct_status read_facts(const struct ct_roce_settings *s, const char *sysroo
 		if (*facts == NULL)
 			status = ct_fail(CT_NOMEM, "no memory for the facts of a host");
 		else if (traffic != NULL)
-			json_object_set_new(*facts, "classes", ct_roce_classes_json(traffic->rank->settings));
+			add_classes(*facts, traffic);
 	}
 	ct_findings_free(&findings);
 	ct_ends_free(ends);
@@ -115,18 +128,23 @@ static ct_status take(void *arg, uint32_t host, const char *text, size_t bytes)
 static ct_status facts_text(struct ct_rank *rank, const struct ct_roce_settings *s,
 	struct ct_traffic *traffic, char **text)
 {
+	struct ct_rides *rides;
 	json_t *facts = NULL;
 	ct_status status = CT_OK;
 
 	if (rank->world.local_rank == 0) {
+		if (traffic != NULL && ct_rides_open(&traffic->rides) != CT_OK)
+			traffic->rides = NULL; /* no port that could be looked at */
 		status = read_facts(s, NULL, traffic, &facts);
 		if (status == CT_OK)
 			*text = json_dumps(facts, JSON_COMPACT);
 		json_decref(facts);
 	}
+	rides = traffic != NULL ? traffic->rides : NULL;
 	/* A host whose ports cannot be read takes part all the same. */
 	if (traffic != NULL && !traffic->ran)
-		return ct_traffic_run(traffic);
+		status = ct_traffic_run(traffic);
+	ct_rides_close(rides);
 	if (traffic == NULL && status != CT_OK) {
 		fprintf(stderr, "colltune roce: %s\n", ct_why());
 		status = CT_OK;

@@ -93,7 +93,7 @@ static json_t *json_row(const struct ct_roce_advice *a, const struct ct_roce_val
 		"inputs", v->inputs, "source", v->source);
 }
 
-json_t *ct_roce_json(const struct ct_roce_advice *a)
+json_t *ct_roce_json(const struct ct_roce_advice *a, const json_t *origins)
 {
 	const struct ct_roce_input *in = &a->in;
 	json_t *values = json_array(), *published = json_array();
@@ -108,10 +108,11 @@ json_t *ct_roce_json(const struct ct_roce_advice *a)
 				"kmin_bytes", p->kmin * unit, "kmax_bytes", p->kmax * unit, "pmax_percent",
 				p->pmax, "source", p->source));
 	}
-	return json_pack("{s:s,s:s,s:{s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f},s:o,s:o,s:s}",
+	return json_pack("{s:s,s:s,s:{s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f},s:O,s:o,s:o,s:s}",
 		"schema", "colltune-roce/1", "version", ct_version(), "inputs",
 		"speed_Gbps", in->link.Gbps, "cable_m", in->link.metres, "port_mtu", in->link.port_mtu,
 		"lossless_mtu", in->link.lossless_mtu, "buffer_bytes", in->buffer, "ports", in->ports,
 		"rtt_us", in->rtt_us, "fan_in", in->fan_in, "cell_bytes", in->cell, "alpha", in->alpha,
+		"lossless_priorities", in->lossless, "origins", origins,
 		"values", values, "published", published, "note", a->note);
 }

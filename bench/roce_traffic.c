@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Flows for colltune roce check --traffic. */
+#include <stdio.h>
 #include <string.h>
 
 #include "congest.h"
+#include "roce_rides.h"
 
 /* Collective: bytes per second of all flows of P. */
 static ct_status run(struct ct_traffic *t, struct ct_net *net, const char *what,
@@ -50,14 +52,14 @@ static ct_status run_all(struct ct_traffic *t, struct ct_net *net)
 	return status;
 }
 
-ct_status ct_traffic_run(struct ct_traffic *t)
+/* Our own flows over --net. */
+static ct_status run_native(struct ct_traffic *t)
 {
 	struct ct_rank *rank = t->rank;
 	const struct ct_job_settings *job = rank->settings;
 	struct ct_net net;
 	ct_status status;
 
-	t->ran = true;
 	ct_session_phase(rank->session, "connecting for traffic");
 	status = ct_net_open(t->net, &rank->world, &job->net_rows, NULL, ct_deadline_in(job->timeout), &net);
 	if (status != CT_OK)
@@ -69,4 +71,19 @@ ct_status ct_traffic_run(struct ct_traffic *t)
 	if (status == CT_OK) /* else the transport may still write into what a message named */
 		ct_net_close(&net);
 	return status;
+}
+
+ct_status ct_traffic_run(struct ct_traffic *t)
+{
+	char library[64];
+	ct_status status;
+
+	t->ran = true;
+	snprintf(library, sizeof(library), "colltune %s, net %.32s", ct_version(), t->net);
+	ct_rides_begin(t->rides);
+	status = run_native(t);
+	if (status != CT_OK)
+		return status;
+	ct_rides_end(t->rides, "native", library, t->rank->settings);
+	return ct_rides_run(t->rank, t->rides, t->bytes, t->span_ns);
 }

@@ -183,6 +183,9 @@ static void read_cc(struct reading *r, struct ct_end *e)
 		if (n == -EACCES)
 			miss(r, "DCQCN of mlx5 (debugfs cc_params): only root may read it");
 	}
+	if (strcmp(e->driver, "mlx5") == 0)
+		miss(r, "%s: slow restart, adaptive retransmission: only a vendor's tool tells (mlxreg, ROCE_ACCL); counters "
+			"show their use", e->device);
 	if (e->ncc == 0)
 		miss(r, "%s: parameters of congestion control: not exposed%s", e->device,
 			r->ends->captured ? " in the captured tree" : "");
@@ -301,7 +304,7 @@ static void read_pause(struct reading *r, struct ct_end *e)
 
 static void read_end(struct reading *r, const struct ct_port *port, struct ct_end *e)
 {
-	char line[32];
+	char line[32], *text;
 	uint64_t speed;
 
 	*e = (struct ct_end){ .port = port->port, .active = port->active, .rx_pause = CT_END_UNKNOWN,
@@ -331,6 +334,10 @@ static void read_end(struct reading *r, const struct ct_port *port, struct ct_en
 	read_gids(r, e);
 	ct_sys_line(&r->sys, e->iommu, sizeof(e->iommu), "sys/class/infiniband/%s/device/iommu_group/type",
 		e->device);
+	text = r->ends->captured ? said(r, "roce-rides", "") : NULL;
+	if (text != NULL)
+		ct_rides_parse(text, e);
+	ct_free(text);
 }
 
 /* ---- counters --------------------------------------------------------------------------------- */

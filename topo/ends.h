@@ -11,6 +11,7 @@
 #include "counters.h"
 
 enum { CT_PRIORITIES = 8, CT_DCB_APPS = 128, CT_END_GIDS = 32, CT_END_CC = 48, CT_END_MISSING = 12 };
+enum { CT_END_RIDES = 4, CT_DSCPS = 64 };
 
 /* ---- DCB: priorities, PFC, buffers ----------------------------------------------------------- */
 
@@ -123,6 +124,19 @@ struct ct_end_value {
 /* Numbers are CT_END_UNKNOWN and texts "" where they cannot be read. */
 #define CT_END_UNKNOWN UINT64_MAX
 
+/* What left an end while flows of one library ran there, whoever sent it. */
+struct ct_end_ride {
+	char who[24];             /* "native", "mpi", "nccl" */
+	char library[96];         /* "Open MPI v4.1.4, pml ucx"; "" = not told */
+	char told_by[40];         /* which variable or option told the class; "" = none */
+	uint64_t told;            /* traffic class 0 to 255; CT_END_UNKNOWN: told none */
+	uint64_t sent, sent_bytes; /* by the RDMA device, CT_END_UNKNOWN where not exposed */
+	bool dscp_known;          /* packets of RoCE v2 passed the kernel, which tells their DSCP */
+	uint64_t packets[CT_DSCPS];
+	bool priority_known;      /* the interface counts by priority */
+	uint64_t bytes[CT_PRIORITIES];
+};
+
 struct ct_end {
 	char device[64], netdev[32], driver[16];
 	uint64_t port;
@@ -147,7 +161,13 @@ struct ct_end {
 	struct ct_netstats stats;
 	bool windowed;                    /* counted in a window, not since the counters began */
 	double seconds;                   /* of counts and stats; 0 = not known */
+	struct ct_end_ride rides[CT_END_RIDES];
+	size_t nrides;
 };
+
+/* Takes lines "DEVICE WHO CLASS|- dscp|priority|sent N COUNT" as said/roce-rides of a captured tree has them (packets,
+ * bytes, bytes) and keeps those of END's device; others are left out. Pure. */
+void ct_rides_parse(const char *text, struct ct_end *end);
 
 /* What somebody measured, said/roce-probes of a captured tree or --traffic: lines "name value". */
 #define CT_PROBE_LIST(X)                                                                           \

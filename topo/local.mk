@@ -23,7 +23,7 @@ core_sources += \
 	topo/pci.c \
 	topo/poll.c \
 	topo/place.c \
-	topo/rails.c \
+	topo/rails.c topo/rides.c \
 	topo/settings.c \
 	topo/sysfs.c topo/sysfs.h \
 	topo/topo.h \

@@ -22,7 +22,7 @@ core_sources += \
 	lib/advise/roce_plan.h lib/advise/roce_recommend.c lib/advise/roce_profiles.c \
 	lib/advise/roce_contract.c lib/advise/roce_sonic.c lib/advise/roce_cumulus.c lib/advise/roce_eos.c \
 	lib/advise/roce_rules.h lib/advise/roce_rules.c lib/advise/roce_checks.h lib/advise/roce_settings.c \
-	lib/advise/roce_signs.c lib/advise/roce_probes.c \
+	lib/advise/roce_signs.c lib/advise/roce_probes.c lib/advise/roce_rides.c \
 	lib/advise/roce_nos.c lib/advise/roce_host.c \
 	lib/advise/rules.h \
 	lib/advise/show.c \

@@ -15,6 +15,9 @@ ct_roce_check ct_roce_traffic_priority, ct_roce_silent_loss, ct_roce_lossless_lo
 	ct_roce_oversize, ct_roce_pause_storm, ct_roce_host_pauses, ct_roce_cnp_without_marks,
 	ct_roce_reordering, ct_roce_cnp_ignored, ct_roce_ecn_late, ct_roce_link_errors;
 
+/* roce_rides.c: on what each library's flows left. */
+ct_roce_check ct_roce_library_told, ct_roce_library_contract;
+
 /* roce_probes.c: what somebody measured, of the host as a whole. */
 ct_roce_host_check ct_roce_rail_reach, ct_roce_gpu_path, ct_roce_flow_collision, ct_roce_ece,
 	ct_roce_ordering, ct_roce_one_direction, ct_roce_ecn_early, ct_roce_ce_marks;

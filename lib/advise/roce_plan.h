@@ -20,6 +20,7 @@ struct ct_roce_input {
 	double fan_in;     /* senders to one receiver */
 	double cell;       /* bytes of a buffer cell; 0 = not told */
 	double alpha;      /* factor of the dynamic threshold */
+	double lossless;   /* priorities with PFC, each with its headroom at every port; 0 = 1 */
 };
 
 enum { CT_ROCE_ROWS = 48 };

@@ -72,7 +72,8 @@ static void headroom(struct ct_roce_advice *a)
 static ct_status thresholds(struct ct_roce_advice *a, double *lone)
 {
 	const struct ct_roce_input *in = &a->in;
-	double shared = in->buffer - in->ports * (a->headroom + a->xon), many;
+	double lossless = in->lossless > 0 ? in->lossless : 1, many;
+	double shared = in->buffer - lossless * in->ports * (a->headroom + a->xon);
 
 	*lone = 0;
 	if (in->buffer <= 0) {
@@ -90,8 +91,8 @@ static ct_status thresholds(struct ct_roce_advice *a, double *lone)
 	ROW("pfc.threshold-fan-in", "bytes", many, false, "B' / (1/alpha + n), each of the ports of a fan-in",
 		"Choudhury and Hahne's dynamic threshold", "B' %.0f, alpha %g, n %g", shared, in->alpha,
 		in->fan_in);
-	ROW("pfc.shared", "bytes", shared, false, "buffer - ports * (xon + xoff), one lossless priority",
-		"arithmetic", "buffer %.0f, %g ports", in->buffer, in->ports);
+	ROW("pfc.shared", "bytes", shared, false, "buffer - ports * lossless priorities * (xon + xoff)",
+		"arithmetic", "buffer %.0f, %g ports, %g lossless", in->buffer, in->ports, lossless);
 	return CT_OK;
 }
 
@@ -190,7 +191,7 @@ static ct_status check(const struct ct_roce_input *in)
 	} rows[] = {
 		{ "--buffer (bytes)", in->buffer, 0, 1e12 }, { "--ports", in->ports, 1, 4096 },
 		{ "--rtt (us)", in->rtt_us, 0.01, 1e6 }, { "--fan-in", in->fan_in, 1, 1e6 },
-		{ "--cell (bytes)", in->cell, 0, 65536 }, { "--alpha", in->alpha, 1.0 / 1024, 64 },
+		{ "--cell (bytes)", in->cell, 0, 65536 }, { "--lossless-priorities", in->lossless, 0, 8 }, { "--alpha", in->alpha, 1.0 / 1024, 64 },
 	};
 	ct_status s = ct_roce_link_check(&in->link);
 

@@ -55,6 +55,15 @@ static const struct ct_roce_rule rows[] = {
 		"NVIDIA/nccl issue 2383; " KERNEL_COUNTERS, NULL }, ct_roce_traffic_priority, NULL, 1,
 		"NCCL_IB_TC=106, NCCL_GIN_IB_TC=106, UCX_IB_TRAFFIC_CLASS=106 in the job's environment",
 		"unset them" },
+	{ { "library-told", WARNING, "traffic class that a library was told, DSCP and priority of what left (--traffic)",
+		"a variable that does not reach all of a library's queue pairs leaves some of them unprotected",
+		"NVIDIA/nccl issue 2383; openucx/ucx issue 2434", NULL }, ct_roce_library_told, NULL, 1,
+		"the variable on every rank (mpirun -x), and a version of the library that obeys it; or the same for "
+		"all of verbs: echo 106 > /sys/class/infiniband/DEVICE/tc/1/traffic_class", "unset it; echo 0 into that file" },
+	{ { "library-contract", ADVICE, "DSCP and priority on which each library's flows left (--traffic), PFC",
+		"libraries have defaults of their own: what one of them sends unmarked is dropped as soon as a buffer is full",
+		"NVIDIA/nccl issue 2383; docs/roce.md, the contract", NULL }, ct_roce_library_contract, NULL, 1,
+		"NCCL_IB_TC=106, UCX_IB_TRAFFIC_CLASS=106, --ib-tc 106 for colltune's own", "unset them" },
 	{ { "peer-app", WARNING, "DSCP map here, and where the other end's LLDP wants RoCE",
 		"data then leave on a priority that the switch does not treat as lossless", DCB "; Linux, "
 		"include/uapi/linux/dcbnl.h, DCB_ATTR_IEEE_PEER_APP", NULL }, ct_roce_peer_app, NULL, 13, MAPS, UNMAP },

@@ -45,7 +45,24 @@ like "PFC of both ends" "$out" 'PFC on priorities +0x08, at the other end 0x08'
 like "the other end's classes and applications" "$(tr -s ' \n' ' ' <<< "$out")" \
 	'other end: class, share 0:0 0%, 1:1 0%, .* 3:3 50%, .* other end: applications selector 3 4791 to 3'
 like "DSCP map" "$out" 'trust +dscp; DSCP 26 to priority 3, 48 to 6'
+like "what only a vendor's tool tells" "$(tr -s ' \n' ' ' <<< "$out")" \
+	'not read: mlx5_0: slow restart, adaptive retransmission: only a vendor.s tool tells'
 like "MTU of both layers" "$out" 'MTU of RDMA +4096'
+
+# What each library's flows left on, as the tree has it.
+run "$COLLTUNE" roce check --sysroot "$tmp/trees/rxe-library-told" --json "$tmp/ride.json"
+all=$(tr -s ' \n' ' ' <<< "$out")
+like "a library that leaves otherwise than told" "$all" \
+	'mpi was told traffic class 106 \(DSCP 26, by the capture\), but 56 % of 900 packets left with DSCP 0'
+like "on what it rode" "$all" 'rode: rxe0: mpi rode on DSCP 0 \(56 %\), DSCP 26 \(44 %\); priority not exposed; told 106, DSCP 26'
+is "on what it rode: JSON" "$(python3 -c '
+import json, sys
+r = json.load(open(sys.argv[1]))["hosts"][0]["ports"][0]["rides"][0]
+print(r["who"], r["told"], r["packets_of_dscp"], "bytes_of_priority" in r, "sent" in r)' "$tmp/ride.json")" \
+	"mpi 106 {'0': 500, '26': 400} False False"
+run "$COLLTUNE" roce check --sysroot "$tmp/trees/bnxt-library-told-priority"
+like "an adapter shows priorities only" "$(tr -s ' \n' ' ' <<< "$out")" \
+	'of 9 MB of RDMA at most 0.004 MB left on its priority 3; priority 0 carried 9.1 MB.* rode on DSCP not exposed; priority 0 \(100 %\);'
 
 # Three hosts, one with another MTU and no RoCE v2 address.
 same="$tmp/trees/irdma-healthy,$tmp/trees/irdma-healthy"

@@ -35,7 +35,12 @@ like "by a cluster file: said" "$out" \
 	'^link: 400 Gb/s, 30 m, MTU 9216, lossless 4192; switch: 64 ports, buffer 67108864 bytes .*c.yaml and the options$'
 ok "by options" "$COLLTUNE" roce recommend --speed 400 --cable 30 --lossless-mtu 4192 --buffer 64M --ports 64 \
 	--json "$tmp/o.json"
-ok "the same values" diff "$tmp/c.json" "$tmp/o.json"
+values() {
+	python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["values"])' "$1"
+}
+is "the same values" "$(values "$tmp/c.json")" "$(values "$tmp/o.json")"
+like "each input's origin" "$out" '^inputs from: speed: --speed; cable: --cable; lossless MTU: --lossless-mtu; '
+is "each input's origin: a file's" "$(grep -c '": ".*/c.yaml"' "$tmp/c.json")" 5
 ok "an option beside the file" "$COLLTUNE" roce recommend --cluster "$tmp/c.yaml" --cable 7
 like "an option beside the file goes first" "$out" '^link: 400 Gb/s, 7 m, '
 ok "a configuration by a cluster file" "$COLLTUNE" roce switch-config --nos sonic --cluster "$tmp/c.yaml"
@@ -44,6 +49,34 @@ unlike "a configuration: no line of ours in it" "$out" '^link:'
 # The link by a host's ports.
 ok "by a captured tree" "$COLLTUNE" roce recommend --sysroot "$CT_SRCDIR/tests/fixtures/sysroot-2nic"
 like "by a captured tree: said" "$out" '^link: [0-9]+ Gb/s, as [a-z0-9_]+ port 1 of '
+
+# What a host's ports tell beside the rate: MTU, cable as mlx5 keeps it, priorities with PFC, its own buffer.
+tree() {
+	PYTHONDONTWRITEBYTECODE=1 python3 - "$CT_SRCDIR/tests/roce" "$tmp/$1" "$2" "$3" <<- 'END'
+		import sys
+		sys.path.insert(0, sys.argv[1])
+		import trees
+		m = trees.healthy("mlx5")
+		m.update(mtu=int(sys.argv[3]))
+		m["dcb"].update(pfc=0x18, delay=int(sys.argv[4]), buffer=70000)
+		trees.write(sys.argv[2], m, "planted")
+	END
+}
+tree facts 2200 30
+ok "by facts" "$COLLTUNE" roce recommend --sysroot "$tmp/facts" --buffer 32M --json "$tmp/f.json"
+all=$(tr -s ' \n' ' ' <<< "$out")
+like "by facts: origins" "$all" 'inputs from: speed: rate of mlx5_0 port 1; cable: cable length set in eth2; lossless MTU: RDMA MTU 2048 of mlx5_0 \+ 96 bytes of headers; buffer: --buffer; lossless priorities: PFC 0x18 of eth2; the rest: default'
+like "by facts: the adapter's own buffer" "$all" 'eth2: buffer 1 of its lossless priority 3 has 70000 bytes, headroom.nic is 61648: too small|eth2: buffer 1 of its lossless priority 3 has 70000 bytes, headroom.nic is 61648 '
+ok "the same by options" "$COLLTUNE" roce recommend --speed 100 --cable 30 --lossless-mtu 2144 --lossless-priorities 2 \
+	--buffer 32M --json "$tmp/g.json"
+is "by facts: the same values as by options" "$(values "$tmp/f.json")" "$(values "$tmp/g.json")"
+ok "an option beside facts" "$COLLTUNE" roce recommend --sysroot "$tmp/facts" --cable 3 --lossless-priorities 8
+like "an option beside facts goes first" "$out" '^RoCE at 100 Gb/s, 3 m of cable, port MTU 9216, lossless MTU 2144'
+like "an option beside facts: origin" "$(tr -s ' \n' ' ' <<< "$out")" 'cable: --cable; .*lossless priorities: --lossless-priorities'
+tree default 9300 7
+ok "by facts, larger MTU" "$COLLTUNE" roce recommend --sysroot "$tmp/default" --cluster "$tmp/c.yaml"
+like "a file before facts, and mlx5's 7 m, its default, is no fact" "$(tr -s ' \n' ' ' <<< "$out")" \
+	'speed: [^;]*c.yaml; cable: [^;]*c.yaml; port MTU: MTU of eth2, which is larger than 9216; lossless MTU: [^;]*c.yaml; '
 
 # bad WORDS WHY
 bad() {
@@ -61,6 +94,7 @@ bad "recommend --speed 100 --buffer 1M" 'smaller than the headrooms of 32 ports'
 bad "recommend --speed 56" 'no response time is published for 56 Gb/s'
 bad "recommend --speed 100 --rtt 0" 'rtt'
 bad "recommend --speed 100 --ports 0" 'ports'
+bad "recommend --speed 100 --lossless-priorities 9" 'lossless-priorities'
 bad "recommend --speed 100 --alpha 0" 'alpha'
 bad "recommend --speed 100 --port-mtu 1500" 'lossless MTU'
 sed 's/cable: 30/cable: -30/' "$tmp/c.yaml" > "$tmp/cable.yaml"

@@ -23,12 +23,15 @@ def attribute(kind, payload):
 def dcb_answer(dcb):
     ets = struct.pack("=3B", dcb["willing"], 8, 0) + bytes([0, 0, 0, 50, 0, 0, 0, 0]) * 2
     ets += bytes([2] * 8) + bytes(range(8)) + bytes(24)
-    pfc = struct.pack("=3BxHxx16Q", 8, dcb["pfc"], 0, 0, *([0] * 16))
+    pfc = struct.pack("=3BxHxx16Q", 8, dcb["pfc"], 0, dcb.get("delay", 0), *([0] * 16))
     peer = struct.pack("=3BxHxx16Q", 8, dcb["peer"], 0, 0, *([0] * 16))
     apps = b"".join(attribute(1, struct.pack("=BBH", 5, p, d)) for d, p in dcb["map"].items())
     wants = attribute(1, struct.pack("=BBH", 3, dcb["peer_app"], 4791))
     ieee = attribute(1, ets) + attribute(2, pfc) + attribute(3, apps) + attribute(4, ets) + \
         attribute(5, peer) + attribute(6, wants)
+    if "buffer" in dcb:  # bytes of buffer 1, which has the priorities with PFC
+        ieee += attribute(10, bytes(dcb["pfc"] >> i & 1 for i in range(8)) +
+                          struct.pack("=9I", 65536, dcb["buffer"], *([0] * 6), 65536 + dcb["buffer"]))
     body = struct.pack("=BBH", 0, 21, 0) + attribute(1, b"eth2\0") + attribute(13, ieee)
     body += attribute(14, bytes([dcb["dcbx"]]))
     message = struct.pack("=IHHII", 16 + len(body), 78, 0, 1, 0) + body
@@ -68,6 +71,7 @@ def healthy(driver):
         "tclass": 106 if driver == "mlx5" else None, "cm_tos": None, "np": 255, "rp": 255,
         "cnp_dscp": 48, "storm_guard": 100, "storm_errors": 0, "oversize": 0, "stalled": 0,
         "lanes": 0, "link_pause": "off", "iommu": "identity", "bond": None, "ce": 0,
+        "rides": RIDE_DSCP if driver == "rxe" else RIDE_PRIORITY,
         "probes": {"same_rail": 1, "cross_rail": 1, "host_Bps": 12.1e9, "gpu_Bps": 11.9e9,
                    "flow_low_Bps": 11e9, "flow_high_Bps": 12e9, "forward_Bps": 12e9,
                    "backward_Bps": 11.9e9, "ordered_ns": 350e3, "relaxed_ns": 340e3, "ece_errors": 0,
@@ -140,10 +144,24 @@ probe("relaxed-ordering", relaxed_ns=80e6)
 probe("ece", ece_errors=12)
 
 
+# Lines of said/roce-rides behind the device: library, class told, what, number, count. Packets by DSCP are known of
+# soft RoCE, bytes by priority of adapters that count so; the interface carries other traffic, too.
+RIDE_DSCP = ["mpi 106 sent 900 9000000", "mpi 106 dscp 26 890", "mpi 106 dscp 0 10"]
+RIDE_PRIORITY = ["mpi 106 sent 900 9000000", "mpi 106 priority 3 9100000", "mpi 106 priority 0 40000000"]
+setting("library-told", ("rxe",), rides=["mpi 106 dscp 26 400", "mpi 106 dscp 0 500"])
+setting("library-told", DCB, "library-told-priority", rides=[
+    "mpi 106 sent 900 9000000", "mpi 106 priority 3 4000", "mpi 106 priority 0 9100000", "nccl 106 sent 9 100",
+    "nccl 106 priority 0 4000000"])
+setting("library-contract", ("rxe",), rides=RIDE_DSCP + ["nccl 0 dscp 0 800"])
+setting("library-contract", DCB, "library-contract-priority", rides=RIDE_PRIORITY + [
+    "nccl - sent 900 9000000", "nccl - priority 0 9100000"])
+
+
 @fault("dscp-map", DCB)
 def dscp_map(m):
     m["tclass"] = None
     m["dcb"]["map"] = {26: 1, 48: 6}
+    m["rides"] = []
 
 
 @fault("silent-loss", ALL)
@@ -270,6 +288,7 @@ def write(top, m, label):
     t.put("proc/net/netstat", f"TcpExt: SyncookiesSent\nTcpExt: 0\nIpExt: InOctets InCEPkts\n"
           f"IpExt: 123 {m['ce']}")
     t.put("said/roce-probes", "\n".join(f"{k} {v}" for k, v in m["probes"].items()))
+    t.put("said/roce-rides", "\n".join(f"{device} {line}" for line in m["rides"]))
     write_port(t, m, device)
     t.put("sys/class/net/eth2/mtu", m["mtu"])
     t.put("sys/class/net/eth2/speed", 100000)

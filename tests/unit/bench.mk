@@ -17,6 +17,9 @@ unit_tests += tests/unit/test_bench_congest
 tests_unit_test_bench_congest_SOURCES = tests/unit/test_bench_congest.c \
 	bench/congest_run.c bench/congest_spread.c bench/congest.h bench/job.h
 
+unit_tests += tests/unit/test_bench_tap
+tests_unit_test_bench_tap_SOURCES = tests/unit/test_bench_tap.c bench/roce_tap.c bench/roce_tap.h
+
 shell_tests += \
 	tests/cli/accept_threads.t \
 	tests/cli/badinput.t \

@@ -12,7 +12,7 @@
 
 #include "advise/roce_plan.h"
 
-static const struct ct_roce_input usual = { { 100, 40, 9216, 4200 }, 33554432, 32, 10, 16, 144, 0.125 };
+static const struct ct_roce_input usual = { { 100, 40, 9216, 4200 }, 33554432, 32, 10, 16, 144, 0.125, 1 };
 
 static double value(const struct ct_roce_advice *a, const char *id)
 {
@@ -39,6 +39,23 @@ static void test_values(void **state)
 	/* 26 << 2 | 2, as NVIDIA's doRoCE and UCX's default have it */
 	assert_true(value(&a, "env.NCCL_IB_TC") > 105.5 && value(&a, "env.NCCL_IB_TC") < 106.5);
 	assert_null(ct_roce_value_find(&a, "none"));
+}
+
+/* Each lossless priority takes its headroom at every port off the shared buffer; 0 counts as one. */
+static void test_lossless_priorities(void **state)
+{
+	struct ct_roce_input in = usual;
+	struct ct_roce_advice one, two;
+
+	(void)state;
+	assert_int_equal(ct_roce_recommend(&in, &one), CT_OK);
+	in.lossless = 2;
+	assert_int_equal(ct_roce_recommend(&in, &two), CT_OK);
+	assert_true(fabs(value(&one, "pfc.shared") - value(&two, "pfc.shared") - 32 * (one.headroom + one.xon)) < 0.5);
+	assert_true(value(&two, "pfc.threshold-one") < value(&one, "pfc.threshold-one"));
+	in.lossless = 9;
+	assert_int_equal(ct_roce_recommend(&in, &two), CT_INVALID);
+	assert_non_null(strstr(ct_why(), "--lossless-priorities is 9"));
 }
 
 /* ECN before PFC, also where the buffer is too small for 4 BDP. */
@@ -180,7 +197,7 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_lossless_priorities),
 		cmocka_unit_test(test_small_buffer),
 		cmocka_unit_test(test_watchdog),
 		cmocka_unit_test(test_profiles),
