@@ -11,14 +11,16 @@
 enum { NAMES = 32, MODE = 0644 };
 
 struct export_settings {
-	char *to, *output, *rules_path, *launch, *module_dir;
+	char *to, *output, *rules_path, *launch, *module_dir, *join;
 	bool verify;
 };
 
 #define AT(field) offsetof(struct export_settings, field)
 static const struct ct_option own_options[] = {
 	{ "to", 0, CT_OPT_TEXT, AT(to), NULL, 0, 0, NULL, "WHAT",
-		"openmpi, openmpi-json, openmpi-params, nccl, nccl-csv, nccl-conf, ucc, ucx or env" },
+		"openmpi, openmpi-json, openmpi-params, nccl, nccl-csv, nccl-conf, ucc, ucx, rules or env" },
+	{ "join", 0, CT_OPT_TEXT, AT(join), NULL, 0, 0, NULL, "RULES",
+		"rules found with another number of ranks: write what both chose, for the numbers between too" },
 	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "FILE",
 		"write there instead of to standard output" },
 	{ "rules-path", 0, CT_OPT_TEXT, AT(rules_path), NULL, 0, 0, NULL, "FILE",
@@ -94,13 +96,41 @@ static ct_status verify(const struct export_settings *s, const struct ct_exporte
 	return status;
 }
 
+/* The rules, joined with others by --join. */
+static ct_status load(const struct export_settings *s, const char *name, struct ct_rules **rules)
+{
+	struct ct_rules *own = NULL, *other = NULL;
+	ct_status status = ct_rules_load(name, s->join != NULL ? &own : rules);
+
+	if (s->join == NULL)
+		return status;
+	if (status == CT_OK)
+		status = ct_rules_load(s->join, &other);
+	if (status == CT_OK)
+		status = ct_rules_join(own, other, rules);
+	if (status == CT_OK && ct_rules_count(*rules) == 0) {
+		ct_rules_free(*rules);
+		*rules = NULL;
+		status = ct_fail(CT_INVALID, "%s and %s have nothing in common: between them the defaults stay", name,
+			s->join);
+	}
+	if (status == CT_OK)
+		fprintf(stderr, "colltune export: of %zu and %zu rules %zu are common, for %llu to %llu ranks per "
+			"node\n", ct_rules_count(own), ct_rules_count(other), ct_rules_count(*rules),
+			(unsigned long long)ct_rules_scope(*rules)->ranks_low,
+			(unsigned long long)ct_rules_scope(*rules)->ranks_high);
+	ct_rules_free(other);
+	ct_rules_free(own);
+	return status;
+}
+
 static ct_status write_out(const struct export_settings *s, const struct ct_exporter *to,
 	const char *rules_name, int *code)
 {
 	struct ct_export_in in = { .rules_path = s->rules_path };
 	struct ct_rules *rules = NULL;
 	struct ct_export out = { 0 };
-	ct_status status = ct_rules_load(rules_name, &rules);
+	ct_status status = load(s, rules_name, &rules);
 
 	in.rules = rules;
 	if (status == CT_OK)

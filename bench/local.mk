@@ -49,7 +49,7 @@ EXTRA_DIST += bench/dcb_mnl.c bench/dcb_none.c bench/queue_mnl.c
 # What a type of cluster should reach.
 colltune_SOURCES += bench/profile.h bench/profile.c bench/heat.h bench/heat.c bench/leaves.h bench/leaves.c
 # The search for the fastest settings.
-colltune_SOURCES += bench/tune.h bench/tune.c bench/tune_show.c bench/tune_judge.c bench/tune_advice.c bench/tune_check.c \
+colltune_SOURCES += bench/tune.h bench/tune.c bench/tune_show.c bench/tune_judge.c bench/tune_repeat.c bench/tune_advice.c bench/tune_check.c \
 	bench/overlap.h bench/overlap.c bench/tune_times.c bench/tune_launch.h bench/tune_launch.c bench/tune_relaunch.c bench/words.h bench/words.c \
 	bench/verify.h bench/verify.c
 # What NCCL's profiler plugin wrote.

@@ -35,6 +35,8 @@ static const struct ct_option own_options[] = {
 		"say what the model would choose for so many ranks; predicted, not measured" },
 	{ "judge", 0, CT_OPT_FLAG, AT(judge), NULL, 0, 0, NULL, NULL,
 		"afterwards an exhaustive sweep, and fresh samples of what was chosen; takes long" },
+	{ "searches", 0, CT_OPT_INT, AT(searches), "1", 1, CT_REPEAT_MOST, NULL, "N",
+		"search N times, with other seeds; where choices differ, does it matter on fresh samples?" },
 	{ "check", 0, CT_OPT_TEXT, AT(check), NULL, 0, 0, NULL, "RULES",
 		"search nothing: each rule of the first backend beside the default, at three sizes" },
 	{ "overlap", 0, CT_OPT_CHOICE, AT(overlap), "none", 0, 0, ct_overlap_choices, "WORD",
@@ -202,24 +204,6 @@ static ct_status enough(const struct ct_rank *rank)
 		ct_fail(CT_INVALID, "tune needs at least 2 ranks: mpirun -n 2 …, or -t 2");
 }
 
-/* Collective: the search, beside work of its own with --overlap. */
-static ct_status run_search(struct ct_rank *rank, const struct ct_tune_settings *s,
-	const struct ct_tune_attr *attr, struct ct_tuned **tuned)
-{
-	struct ct_overlap *overlap = NULL;
-	ct_status status = ct_session_agree(rank->session,
-		ct_overlap_start((enum ct_overlap_kind)s->overlap, &overlap));
-	uint64_t turns;
-
-	if (status == CT_OK)
-		status = ct_tune_run(rank->session, attr, tuned);
-	turns = ct_overlap_stop(overlap);
-	if (status == CT_OK && s->overlap != CT_OVERLAP_NONE && rank->world.rank == 0)
-		printf("# overlap %s: a thread of each rank worked meanwhile (%llu turns of rank 0's)\n",
-			ct_overlap_choices[s->overlap], (unsigned long long)turns);
-	return status;
-}
-
 /* Rank 0: all that was found. */
 static ct_status tell(const struct ct_rank *rank, const struct ct_tune_settings *s, const struct ct_tuned *tuned)
 {
@@ -233,6 +217,44 @@ static ct_status tell(const struct ct_rank *rank, const struct ct_tune_settings 
 	return status == CT_OK ? ct_tune_advise(tuned, &rank->world, s->output) : status;
 }
 
+/* Collective: the search, and what is asked of it afterwards. */
+static ct_status run_search(struct ct_rank *rank, const struct ct_tune_settings *s,
+	const struct ct_tune_attr *attr)
+{
+	struct ct_tuned *tuned = NULL;
+	ct_status status = ct_tune_run(rank->session, attr, &tuned);
+
+	if (status != CT_OK)
+		return status;
+	if (rank->world.rank == 0)
+		status = tell(rank, s, tuned);
+	status = ct_session_agree(rank->session, status);
+	if (status == CT_OK && s->judge)
+		status = judge(rank, tuned);
+	if (status == CT_OK && s->searches > 1)
+		status = ct_tune_searches(rank, s, tuned);
+	ct_tune_free(tuned);
+	return status;
+}
+
+/* The same, beside work of its own with --overlap. */
+static ct_status run_beside(struct ct_rank *rank, const struct ct_tune_settings *s,
+	const struct ct_tune_attr *attr)
+{
+	struct ct_overlap *overlap = NULL;
+	ct_status status = ct_session_agree(rank->session,
+		ct_overlap_start((enum ct_overlap_kind)s->overlap, &overlap));
+	uint64_t turns;
+
+	if (status == CT_OK)
+		status = run_search(rank, s, attr);
+	turns = ct_overlap_stop(overlap);
+	if (status == CT_OK && s->overlap != CT_OVERLAP_NONE && rank->world.rank == 0)
+		printf("# overlap %s: a thread of each rank worked meanwhile (%llu turns of rank 0's)\n",
+			ct_overlap_choices[s->overlap], (unsigned long long)turns);
+	return status;
+}
+
 static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 {
 	const struct ct_tune_asked *asked = arg;
@@ -241,9 +263,9 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 		.backends = asked->backends, .net = s->job.net, .type = asked->type, .op = CT_SUM,
 		.min_bytes = s->min_bytes, .max_bytes = s->max_bytes, .factor = s->factor,
 		.budget_ns = s->budget, .effort = s->effort, .no_model = s->no_model,
+		.overlap = s->overlap != CT_OVERLAP_NONE ? ct_overlap_choices[s->overlap] : NULL,
 		.seed = (uint64_t)s->job.seed,
 		.on_part = on_part, .arg = rank };
-	struct ct_tuned *tuned = NULL;
 	ct_status status = ct_job_alike(rank, ct_tune_options, s, asked->words);
 
 	if (status == CT_OK)
@@ -255,15 +277,7 @@ static ct_status run_rank(struct ct_rank *rank, void *arg, int *exit_code)
 	if (status == CT_OK && rank->world.rank == 0)
 		print_head(rank, asked);
 	if (status == CT_OK)
-		status = run_search(rank, s, &attr, &tuned);
-	if (status == CT_OK && rank->world.rank == 0)
-		status = tell(rank, s, tuned);
-	if (tuned != NULL) {
-		status = ct_session_agree(rank->session, status);
-		if (status == CT_OK && s->judge)
-			status = judge(rank, tuned);
-		ct_tune_free(tuned);
-	}
+		status = run_beside(rank, s, &attr);
 	*exit_code = CT_EXIT_PASS;
 	return status;
 }

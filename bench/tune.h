@@ -15,6 +15,7 @@ struct ct_tune_settings {
 	bool judge, no_model, times;
 	int overlap; /* ct_overlap_choices */
 	int64_t predict; /* ranks; 0 = nothing is predicted */
+	int64_t searches; /* in a row; 1 = as ever */
 };
 
 /* What the words and options ask for. */
@@ -44,6 +45,10 @@ ct_status ct_tune_check(struct ct_rank *rank, const struct ct_tune_settings *set
 /* Collective: --times. */
 ct_status ct_tune_times(struct ct_rank *rank, const struct ct_tune_settings *settings,
 	const struct ct_tune_asked *asked);
+
+/* Collective: --searches. */
+ct_status ct_tune_searches(const struct ct_rank *rank, const struct ct_tune_settings *settings,
+	struct ct_tuned *tuned);
 
 /* Rank 0: what part P was worth. */
 void ct_tune_show_verdict(const struct ct_tuned *tuned, size_t p, const struct ct_tune_verdict *verdict);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SAMPLES = 30, WARM = 5, SIZES = 3, BASES = 8 };
+enum { SIZES = 3 };
 
 struct checking {
 	struct ct_rank *rank;
@@ -18,7 +18,7 @@ struct checking {
 	uint64_t most_bytes;
 	const char *(*seen)(void);
 	void (*reset)(void);
-	unsigned good, bad;
+	unsigned good, bad, open;
 };
 
 static void find_witness(struct checking *c)
@@ -58,89 +58,161 @@ static ct_status candidate_of(const struct checking *c, const struct ct_rule *ru
 		ct_coll_name(rule->coll));
 }
 
-static struct ct_ratio ratio_of(const uint64_t *a, const uint64_t *b)
-{
-	double x[SAMPLES], y[SAMPLES];
+/* ---- the sizes of one rule ------------------------------------------------------------------- */
 
-	for (int k = 0; k < SAMPLES; k++) {
-		x[k] = (double)a[k];
-		y[k] = (double)b[k];
-	}
-	return ct_ratio_interval(x, SAMPLES, y, SAMPLES, 0.95);
+struct sizes {
+	struct checking *c;
+	const struct ct_rule *rule;
+	uint32_t which[2]; /* the default, the rule's */
+	uint64_t bytes[SIZES];
+	size_t n;
+	struct ct_alike set[SIZES];
+	char why[SIZES][160]; /* why the rule's could not be run there */
+};
+
+static ct_status take(void *arg, size_t i, const struct ct_alike *set, uint64_t *ns, uint64_t *spent_ns)
+{
+	struct sizes *s = arg;
+	struct ct_test test = { .coll = s->rule->coll, .type = s->c->type, .op = CT_SUM, .bytes = s->bytes[i] };
+	ct_status status = ct_alike_take(s->c->trials, &test, s->which, set->n, ns, spent_ns);
+
+	if (status == CT_OK && set->n > 1 && ns[1] == 0)
+		snprintf(s->why[i], sizeof(s->why[i]), "%s", ct_trials_why(s->c->trials, s->which[1]));
+	return status;
 }
 
-/* Rank 0: one line about WHICH (default, the rule's). */
-static void tell(struct checking *c, const struct ct_rule *rule, uint64_t bytes, const uint64_t *ns,
-	const ct_status *status, const char *why)
+static ct_status agree(void *arg, int64_t *v, size_t n)
 {
-	struct ct_ratio r = ratio_of(ns, ns + SAMPLES);
-	const char *word = r.low > 1 ? "faster" : r.high < 1 ? "slower" :
-		r.low >= 0.95 && r.high <= 1.05 ? "equivalent" : "not resolved";
+	struct sizes *s = arg;
 
-	if (status[1] != CT_OK) {
-		printf("# check: /rules/%u %s %llu B: not run: %s\n", rule->index, ct_coll_name(rule->coll),
-			(unsigned long long)bytes, why);
-		return;
-	}
-	c->good += r.low > 1 || (r.low >= 0.95 && r.high <= 1.05);
-	c->bad += r.high < 1;
-	printf("# check: /rules/%u %s %llu B: %.2f [%.2f %.2f] times as fast as the default: %s\n",
-		rule->index, ct_coll_name(rule->coll), (unsigned long long)bytes, r.ratio, r.low, r.high, word);
+	return ct_session_max(s->c->rank->session, v, n);
 }
 
-static ct_status check_size(struct checking *c, const struct ct_rule *rule, const uint32_t which[2],
-	uint64_t bytes)
+/* Rank 0: a line for each size. */
+static void tell(struct sizes *s)
 {
-	struct ct_test test = { .coll = rule->coll, .type = c->type, .op = CT_SUM, .bytes = bytes };
-	struct ct_trial trial = { .test = &test, .which = which, .n = 1, .samples = 1, .verify = true };
-	uint64_t ns[2 * SAMPLES];
-	ct_status each[2] = { CT_OK, CT_OK }, status = CT_OK;
-	struct ct_trial_out out = { ns, each, 0 };
+	for (size_t i = 0; i < s->n; i++) {
+		const struct ct_alike *set = &s->set[i];
+		const char *word = ct_alike_text(set);
 
-	ct_trials_forget(c->trials);
-	if (c->seen != NULL && c->reset != NULL) { /* witnessed: nothing else is asked */
+		printf("# check: /rules/%u %s %llu B: ", s->rule->index, ct_coll_name(s->rule->coll),
+			(unsigned long long)s->bytes[i]);
+		if (s->why[i][0] != '\0') {
+			printf("not run: %s\n", s->why[i]);
+			continue;
+		}
+		s->c->good += strcmp(word, "faster") == 0 || strcmp(word, "equivalent") == 0;
+		s->c->bad += strcmp(word, "slower") == 0;
+		s->c->open += set->word == CT_ALIKE_OPEN;
+		printf("%.2f [%.2f %.2f] times as fast as the default: %s\n", set->ratio.ratio, set->ratio.low,
+			set->ratio.high, word);
+	}
+	fflush(stdout);
+}
+
+static ct_status measure(struct sizes *s, uint64_t budget_ns)
+{
+	struct ct_alike_in in = { .set = s->set, .nsets = s->n, .budget_ns = budget_ns, .take = take,
+		.agree = agree, .arg = s };
+	ct_status status;
+
+	for (size_t i = 0; i < s->n; i++)
+		s->set[i] = (struct ct_alike){ .cell = { 0, 1 }, .n = 2, .order = true };
+	status = ct_alike_run(&in);
+	if (status == CT_OK && s->c->rank->world.rank == 0)
+		tell(s);
+	return status;
+}
+
+/* What a rules file decides cannot be forced otherwise in the same launch, so nothing else is asked. */
+static ct_status witness(struct sizes *s)
+{
+	struct checking *c = s->c;
+	ct_status status = CT_OK;
+
+	for (size_t i = 0; i < s->n && status == CT_OK; i++) {
+		struct ct_test test = { .coll = s->rule->coll, .type = c->type, .op = CT_SUM,
+			.bytes = s->bytes[i] };
+		struct ct_trial trial = { .test = &test, .which = s->which, .n = 1, .samples = 1,
+			.verify = true };
+		uint64_t ns = 0;
+		ct_status each = CT_OK;
+		struct ct_trial_out out = { &ns, &each, 0 };
+
+		ct_trials_forget(c->trials);
 		c->reset();
 		status = ct_trials_take(c->trials, &trial, &out);
 		if (status == CT_OK && c->rank->world.rank == 0)
-			printf("# ran: %u %llu %s\n", rule->index, (unsigned long long)bytes, c->seen());
-		/* what a rules file decides cannot be forced otherwise in the same launch */
-		return status;
+			printf("# ran: %u %llu %s\n", s->rule->index, (unsigned long long)test.bytes, c->seen());
 	}
-	trial.n = 2;
-	trial.samples = SAMPLES;
-	trial.warmup = WARM;
-	status = ct_trials_take(c->trials, &trial, &out);
-	if (status == CT_OK && c->rank->world.rank == 0)
-		tell(c, rule, bytes, ns, each, ct_trials_why(c->trials, which[1]));
 	return status;
 }
 
 /* The lower end, a size between, and the upper end, in whole elements. */
-static ct_status check_rule(struct checking *c, const struct ct_rule *rule)
+static void list_sizes(struct sizes *s)
 {
-	uint32_t n = c->rank->world.nranks, which[2];
-	uint64_t high = rule->high < c->most_bytes ? rule->high : c->most_bytes, before = 0;
-	struct ct_candidate own = c->base, new = c->base;
-	ct_status status = c->seen != NULL ? CT_OK : candidate_of(c, rule, &new);
+	const struct ct_rule *rule = s->rule;
+	uint32_t n = s->c->rank->world.nranks;
+	uint64_t high = rule->high < s->c->most_bytes ? rule->high : s->c->most_bytes;
 
-	if (status == CT_OK)
-		status = ct_trials_add(c->trials, &own, &which[0]);
-	if (status == CT_OK)
-		status = ct_trials_add(c->trials, &new, &which[1]);
-	status = ct_session_agree(c->rank->session, status);
-	for (int i = 0; i < SIZES && status == CT_OK; i++) {
+	for (int i = 0; i < SIZES; i++) {
 		double at = (double)rule->low + 1;
 		uint64_t bytes = i == 0 ? rule->low : i == SIZES - 1 ? high :
 			(uint64_t)(at * pow((double)(high + 1) / at, 0.6));
-		uint64_t count = ct_coll_count(rule->coll, n, bytes, c->type);
+		uint64_t count = ct_coll_count(rule->coll, n, bytes, s->c->type);
 
-		bytes = ct_coll_bytes(rule->coll, n, count > 0 ? count : 1, c->type);
-		if (bytes < rule->low || bytes > high || bytes == before)
-			continue;
-		before = bytes;
-		status = check_size(c, rule, which, bytes);
+		bytes = ct_coll_bytes(rule->coll, n, count > 0 ? count : 1, s->c->type);
+		if (bytes >= rule->low && bytes <= high && (s->n == 0 || bytes != s->bytes[s->n - 1]))
+			s->bytes[s->n++] = bytes;
 	}
+}
+
+static ct_status check_rule(struct checking *c, const struct ct_rule *rule, uint64_t budget_ns)
+{
+	struct sizes *s = ct_alloc(1, sizeof(*s));
+	struct ct_candidate own = c->base, new = c->base;
+	bool seen = c->seen != NULL && c->reset != NULL;
+	ct_status status = s == NULL ? CT_NOMEM : seen ? CT_OK : candidate_of(c, rule, &new);
+
+	if (status == CT_OK)
+		status = ct_trials_add(c->trials, &own, &s->which[0]);
+	if (status == CT_OK)
+		status = ct_trials_add(c->trials, &new, &s->which[1]);
+	status = ct_session_agree(c->rank->session, status);
+	if (status == CT_OK) {
+		s->c = c;
+		s->rule = rule;
+		list_sizes(s);
+		status = seen ? witness(s) : measure(s, budget_ns);
+	}
+	ct_free(s);
 	return status;
+}
+
+/* Rank 0: where the rules were found, which --check does not insist on. */
+static void tell_scope(const struct checking *c, const struct ct_rules *rules)
+{
+	const struct ct_rules_scope *scope = ct_rules_scope(rules);
+	const struct ct_world *w = &c->rank->world;
+	bool inside = w->nhosts >= scope->nodes_low && w->nhosts <= scope->nodes_high;
+
+	for (uint32_t h = 0; h < w->nhosts; h++)
+		inside &= w->hosts[h].ranks >= scope->ranks_low && w->hosts[h].ranks <= scope->ranks_high;
+	printf("# check: rules for %llu to %llu nodes, %llu to %llu ranks each; here %u ranks on %u hosts: %s\n",
+		(unsigned long long)scope->nodes_low, (unsigned long long)scope->nodes_high,
+		(unsigned long long)scope->ranks_low, (unsigned long long)scope->ranks_high, w->nranks, w->nhosts,
+		inside ? "within" : "outside, so a job would not take them");
+	if (scope->overlap != NULL)
+		printf("# check: found while a thread of each rank worked beside (--overlap %s)\n", scope->overlap);
+}
+
+static unsigned count_rules(const struct ct_rules *rules, const char *backend)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ct_rules_count(rules); i++)
+		n += strcmp(ct_rules_at(rules, i)->backend, backend) == 0;
+	return n;
 }
 
 ct_status ct_tune_check(struct ct_rank *rank, const struct ct_tune_settings *s, const char *backend,
@@ -157,11 +229,15 @@ ct_status ct_tune_check(struct ct_rank *rank, const struct ct_tune_settings *s, 
 		status = ct_trials_open(rank->session, &c.base, 1, (uint64_t)s->job.seed, &c.trials);
 	if (status == CT_OK && ct_trials_caps(c.trials, 0, &why) == NULL)
 		status = ct_fail(CT_UNSUPPORTED, "%s: %s", c.base.backend, why);
+	if (status == CT_OK && rank->world.rank == 0 && c.seen == NULL)
+		tell_scope(&c, rules);
 	for (size_t i = 0; status == CT_OK && i < ct_rules_count(rules); i++)
 		if (strcmp(ct_rules_at(rules, i)->backend, c.base.backend) == 0)
-			status = check_rule(&c, ct_rules_at(rules, i));
+			status = check_rule(&c, ct_rules_at(rules, i),
+				s->budget / count_rules(rules, c.base.backend));
 	if (status == CT_OK && rank->world.rank == 0 && c.seen == NULL)
-		printf("# checked %s: %u sizes equivalent or faster, %u slower\n", c.base.backend, c.good, c.bad);
+		printf("# checked %s: %u sizes equivalent or faster, %u slower, %u not resolved\n", c.base.backend,
+			c.good, c.bad, c.open);
 	ct_trials_close(c.trials);
 	ct_rules_free(rules);
 	return status;

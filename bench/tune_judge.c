@@ -65,12 +65,14 @@ static void show_held(const struct ct_tune_verdict *v)
 	unsigned good = 0, bad = 0;
 
 	for (size_t k = 0; k < v->nheld; k++) {
-		const char *word = word_of(v->held[k]);
+		const struct ct_alike *held = &v->held[k];
+		const char *word = ct_alike_text(held);
 
 		good += strcmp(word, "faster") == 0 || strcmp(word, "equivalent") == 0;
 		bad += strcmp(word, "slower") == 0;
-		printf("# held out: %llu B: %.2f [%.2f %.2f] %s\n", (unsigned long long)v->held_bytes[k],
-			v->held[k].ratio, v->held[k].low, v->held[k].high, word);
+		printf("# held out: %llu B: %.2f [%.2f %.2f] %s%s\n", (unsigned long long)v->held_bytes[k],
+			held->ratio.ratio, held->ratio.low, held->ratio.high, word,
+			held->n < 2 ? " (the default)" : "");
 	}
 	printf("# held-out sizes: %u of %zu equivalent or faster, %u slower, %zu not resolved\n", good,
 		v->nheld, bad, v->nheld - good - bad);

@@ -192,6 +192,31 @@ static ct_status judge(const struct ct_comm *c, struct told *all)
 	return status;
 }
 
+static bool searched(const struct ct_rules_scope *s, uint32_t ranks)
+{
+	for (size_t i = 0; i < s->nsearched; i++)
+		if (s->searched[i] == ranks)
+			return true;
+	return s->nsearched == 0;
+}
+
+/* What a job should know of rules that it takes. */
+static void remark(struct ct_comm *c)
+{
+	const struct ct_rules_scope *s = c->rules != NULL ? ct_rules_scope(c->rules) : NULL;
+
+	if (s == NULL)
+		return;
+	if (s->overlap != NULL)
+		ct_comm_note(c, "these rules were found while a thread of each rank worked beside (%s)", s->overlap);
+	for (uint32_t h = 0; h < c->world.nhosts; h++)
+		if (!searched(s, c->world.hosts[h].ranks)) {
+			ct_comm_note(c, "these rules were found with other numbers of ranks per node than %u, and "
+				"taken for it since it lies between them", c->world.hosts[h].ranks);
+			return;
+		}
+}
+
 ct_status ct_comm_rules_load(struct ct_comm *c)
 {
 	struct told mine = { .state = NONE }, *all;
@@ -211,8 +236,10 @@ ct_status ct_comm_rules_load(struct ct_comm *c)
 	ct_free(all);
 	if (status != CT_OK)
 		return status;
-	if (verdict == CT_OK)
+	if (verdict == CT_OK) {
+		remark(c);
 		return CT_OK;
+	}
 	ct_rules_free(c->rules);
 	c->rules = NULL;
 	if (c->attr.strict)

@@ -9,6 +9,7 @@ struct ct_rules {
 	json_t *json; /* the file: all texts are its */
 	struct ct_rules_scope scope;
 	struct ct_rules_lib *libs;
+	uint64_t *searched;
 	struct ct_rule *rules; /* sorted by ct_rule_order() */
 	struct ct_rule_set *sets;
 	size_t nrules, nsets;

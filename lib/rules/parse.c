@@ -12,9 +12,11 @@
 
 #define SCHEMA "colltune-rules/1"
 
-enum { POINTER_ROOM = 64, SETS_MOST = 32, WORD_MOST = 63, LIBS_MOST = 32, CONSTANTS_MOST = 1024 };
+enum { POINTER_ROOM = 64, SETS_MOST = 32, WORD_MOST = 63, LIBS_MOST = 32, CONSTANTS_MOST = 1024,
+	SEARCHED_MOST = 64 };
 
 static const double gain_most = 1e6, constant_most = 1e6;
+static const json_int_t fresh_most = 1000000;
 
 struct place {
 	const char *file;
@@ -106,10 +108,52 @@ static ct_status take_digest(const json_t *object, const struct place *at, const
 	return status;
 }
 
+/* Ranks per node, ascending, within RANKS. */
+static ct_status take_searched(const json_t *list, const struct place *at, const uint64_t ranks[2],
+	struct ct_rules *rules)
+{
+	size_t n = json_array_size(list);
+
+	if (list == NULL)
+		return CT_OK;
+	if (n == 0 || n > SEARCHED_MOST)
+		return bad(at, "ranks_searched", "not a list of 1 to 64 numbers of ranks");
+	rules->searched = ct_alloc(n, sizeof(*rules->searched));
+	if (rules->searched == NULL)
+		return CT_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *one = json_array_get(list, i);
+		uint64_t before = i > 0 ? rules->searched[i - 1] + 1 : ranks[0];
+
+		if (!json_is_integer(one) || json_integer_value(one) < 0 ||
+			(uint64_t)json_integer_value(one) < before ||
+			(uint64_t)json_integer_value(one) > ranks[1])
+			return bad(at, "ranks_searched", "not ascending whole numbers within ranks_per_node");
+		rules->searched[i] = (uint64_t)json_integer_value(one);
+	}
+	rules->scope.searched = rules->searched;
+	rules->scope.nsearched = n;
+	return CT_OK;
+}
+
+static ct_status take_overlap(const json_t *scope, const struct place *at, struct ct_rules *rules)
+{
+	const char *text = NULL;
+	ct_status status = CT_OK;
+
+	if (json_object_get(scope, "overlap") == NULL)
+		return CT_OK;
+	status = ct_json_text(scope, "overlap", at->file, at->pointer, &text);
+	if (status == CT_OK && strcmp(text, "memory") != 0 && strcmp(text, "compute") != 0)
+		return bad(at, "overlap", "not \"memory\" or \"compute\"");
+	rules->scope.overlap = text;
+	return status;
+}
+
 static ct_status take_scope(json_t *scope, const char *file, struct ct_rules *rules)
 {
 	static const char *const known[] = { "machine", "fingerprint", "nodes", "ranks_per_node",
-		"libs", NULL };
+		"ranks_searched", "overlap", "libs", NULL };
 	struct place at = { file, "/scope" };
 	uint64_t nodes[2] = { 0, 0 }, ranks[2] = { 0, 0 };
 	ct_status status = ct_json_known(scope, file, at.pointer, known);
@@ -122,6 +166,10 @@ static ct_status take_scope(json_t *scope, const char *file, struct ct_rules *ru
 		status = take_range(scope, &at, "nodes", nodes);
 	if (status == CT_OK)
 		status = take_range(scope, &at, "ranks_per_node", ranks);
+	if (status == CT_OK)
+		status = take_searched(json_object_get(scope, "ranks_searched"), &at, ranks, rules);
+	if (status == CT_OK)
+		status = take_overlap(scope, &at, rules);
 	if (status == CT_OK)
 		status = take_libs(json_object_get(scope, "libs"), rules, &at);
 	rules->scope.nodes_low = nodes[0];
@@ -219,9 +267,18 @@ static ct_status take_set(json_t *set, const struct place *rule_at, struct ct_ru
 	return CT_OK;
 }
 
+static ct_status take_fresh(const json_t *number, const struct place *at, struct ct_rule *rule)
+{
+	rule->fresh = number != NULL ? json_integer_value(number) : -1;
+	if (number != NULL && (!json_is_integer(number) || rule->fresh < 0 || rule->fresh > fresh_most))
+		return bad(at, "fresh_samples", "not a whole number from 0 to 1e6");
+	return CT_OK;
+}
+
 static ct_status take_rule(json_t *object, const char *file, struct ct_rules *rules, size_t index)
 {
-	static const char *const known[] = { "coll", "backend", "type", "bytes", "set", "gain", NULL };
+	static const char *const known[] = { "coll", "backend", "type", "bytes", "set", "gain",
+		"fresh_samples", NULL };
 	struct ct_rule *rule = &rules->rules[index];
 	struct place at = { file, "" };
 	uint64_t bytes[2] = { 0, 0 };
@@ -240,6 +297,8 @@ static ct_status take_rule(json_t *object, const char *file, struct ct_rules *ru
 		status = take_set(json_object_get(object, "set"), &at, rules, rule);
 	if (status == CT_OK)
 		status = take_gain(json_object_get(object, "gain"), &at, rule);
+	if (status == CT_OK)
+		status = take_fresh(json_object_get(object, "fresh_samples"), &at, rule);
 	return status;
 }
 
@@ -464,6 +523,7 @@ void ct_rules_free(struct ct_rules *rules)
 		return;
 	json_decref(rules->json);
 	ct_free(rules->libs);
+	ct_free(rules->searched);
 	ct_free(rules->constants);
 	ct_free(rules->rules);
 	ct_free(rules->sets);

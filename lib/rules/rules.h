@@ -26,6 +26,8 @@ struct ct_rule {
 	uint32_t index;       /* its place in the file, for messages: /rules/INDEX */
 	double gain;          /* time by default / time by this rule; 0 = not stated */
 	double gain_low, gain_high; /* 95 % interval */
+	int64_t fresh;        /* samples that the gain rests on, which the choice had not seen; 0 = the search's
+	                         own samples only, -1 = not stated */
 };
 
 struct ct_rules_lib {
@@ -37,6 +39,9 @@ struct ct_rules_scope {
 	const char *machine; /* "sha256:…", compare with ct_machine_hash() */
 	const char *fingerprint; /* "sha256:…", compare with ct_rules_fingerprint(); NULL = not told */
 	uint64_t nodes_low, nodes_high, ranks_low, ranks_high; /* ranks per node; inclusive */
+	const uint64_t *searched; /* ranks per node that were measured, ascending; NULL = not stated */
+	size_t nsearched;
+	const char *overlap; /* what worked beside the search: "memory", "compute"; NULL = nothing */
 	const struct ct_rules_lib *libs;
 	size_t nlibs;
 };

@@ -29,6 +29,8 @@ static const struct ct_exporter exporters[] = {
 		true },
 	{ "ucx", "ucx.conf", "ucx", "as /etc/ucx/ucx.conf, or UCX_CONFIG_DIR=its folder", ct_export_ucx,
 		false },
+	{ "rules", "a rules file (colltune-rules/1) again: with --join, for numbers of ranks between", "",
+		"as the job's rules file", ct_export_rules, false },
 	{ "env", "shell lines that put all of the rules into effect that variables can", "",
 		"source FILE before the job; mpirun -x NAME for each", ct_export_env, false },
 	{ NULL, NULL, NULL, NULL, NULL, false },
@@ -113,6 +115,15 @@ void ct_export_head(struct ct_export *out, const struct ct_export_in *in, const 
 		comment, scope->machine, (unsigned long long)scope->nodes_low,
 		(unsigned long long)scope->nodes_high, (unsigned long long)scope->ranks_low,
 		(unsigned long long)scope->ranks_high);
+	if (scope->nsearched > 0 && scope->ranks_low != scope->ranks_high) {
+		ct_buf_add(&out->text, "%s searched with", comment);
+		for (size_t i = 0; i < scope->nsearched; i++)
+			ct_buf_add(&out->text, "%s %llu", i > 0 ? "," : "", (unsigned long long)scope->searched[i]);
+		ct_buf_add(&out->text, " ranks each; for the numbers between nothing was measured\n");
+	}
+	if (scope->overlap != NULL)
+		ct_buf_add(&out->text, "%s found while a thread of each rank worked beside (%s)\n", comment,
+			scope->overlap);
 }
 
 /* Such a rule was measured with one root, and no file can say which. */

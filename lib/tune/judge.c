@@ -8,9 +8,12 @@
 
 enum { SWEEP = 20, SWEEP_WARM = 5, FRESH = 30, MOST_FRESH = 3 };
 
+static const uint64_t held_ns = 4000000000; /* of a part's held-out sizes; what is open then stays so */
+
 struct judging {
 	struct ct_tuned *tuned;
 	struct ct_tune_part *part;
+	struct ct_tune_verdict *verdict;
 	uint64_t *ns;
 	ct_status *status;
 	uint32_t *which;
@@ -125,31 +128,49 @@ static ct_status judge_size(struct judging *j, size_t i, struct ct_tune_verdict 
 	return CT_OK;
 }
 
+static ct_status take_held(void *arg, size_t i, const struct ct_alike *set, uint64_t *ns, uint64_t *spent_ns)
+{
+	struct judging *j = arg;
+	struct ct_test test = { .coll = j->part->coll, .type = j->tuned->attr.type, .op = j->tuned->attr.op,
+		.bytes = j->verdict->held_bytes[i] };
+
+	for (uint32_t k = 0; k < set->n; k++)
+		j->which[k] = j->part->index[set->cell[k]];
+	return ct_alike_take(j->tuned->trials, &test, j->which, set->n, ns, spent_ns);
+}
+
+static ct_status agree(void *arg, int64_t *v, size_t n)
+{
+	struct judging *j = arg;
+
+	return ct_session_max(j->tuned->session, v, n);
+}
+
 /* Sizes between those of the search, spread over all of them. */
 static ct_status judge_held(struct judging *j, struct ct_tune_verdict *v)
 {
+	struct ct_alike_in in = { .set = v->held, .budget_ns = held_ns, .take = take_held, .agree = agree,
+		.arg = j };
 	size_t n = j->part->nsizes;
-	ct_status status = CT_OK;
 
-	for (size_t k = 0; k < CT_JUDGE_HELD && n > 1 && status == CT_OK; k++) {
+	for (size_t k = 0; k < CT_JUDGE_HELD && n > 1; k++) {
 		size_t i = k * (n - 1) / CT_JUDGE_HELD;
 		uint64_t between = j->part->sizes[i] + (j->part->sizes[i + 1] - j->part->sizes[i]) / 3;
-		uint32_t cell[MOST_FRESH] = { 0, ct_search_choice(&j->part->found, i), 0 };
-		double times[MOST_FRESH][FRESH];
 
 		if (between <= j->part->sizes[i])
 			continue;
 		v->held_bytes[v->nheld] = between;
-		if (cell[1] != 0)
-			status = duel(j, between, cell, times);
-		v->held[v->nheld++] = gain_of(cell, times);
+		v->held[v->nheld].order = true;
+		ct_alike_add(&v->held[v->nheld], 0);
+		ct_alike_add(&v->held[v->nheld++], ct_search_choice(&j->part->found, i));
 	}
-	return status;
+	in.nsets = v->nheld;
+	return ct_alike_run(&in);
 }
 
 ct_status ct_tune_judge(struct ct_tuned *tuned, size_t part, struct ct_tune_verdict *v)
 {
-	struct judging j = { .tuned = tuned, .part = &tuned->parts[part] };
+	struct judging j = { .tuned = tuned, .part = &tuned->parts[part], .verdict = v };
 	size_t most = j.part->ncells * SWEEP;
 	ct_status status = CT_OK;
 

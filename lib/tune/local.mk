@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # tune: the search for what is fastest, and what was found as the settings files of others.
 core_sources += \
+	lib/tune/alike.c \
+	lib/tune/alike.h \
 	lib/tune/cover.c \
 	lib/tune/environment.c \
 	lib/tune/export.c \
 	lib/tune/inside.h \
+	lib/tune/join.c \
 	lib/tune/judge.c \
 	lib/tune/links.c \
 	lib/tune/nccl.c \
@@ -16,6 +19,7 @@ core_sources += \
 	lib/tune/race_guess.c \
 	lib/tune/race_refine.c \
 	lib/tune/race_samples.c \
+	lib/tune/repeat.c \
 	lib/tune/search.c \
 	lib/tune/search.h \
 	lib/tune/suggest.c \

@@ -30,44 +30,6 @@ static ct_status tell_ring(const struct ct_rule *rule, struct ct_export *out)
 
 /* ---- our own plugin ------------------------------------------------------------------------- */
 
-static json_t *set_json(const struct ct_rule *rule)
-{
-	json_t *set = json_object();
-
-	for (uint32_t i = 0; set != NULL && i < rule->nset; i++)
-		(void)json_object_set_new(set, rule->set[i].name, rule->set[i].text != NULL ?
-			json_string(rule->set[i].text) : json_integer(rule->set[i].number));
-	return set;
-}
-
-static json_t *rule_json(const struct ct_rule *rule)
-{
-	json_t *json = json_pack("{s:s, s:s, s:s, s:[I, I], s:o}", "coll", ct_coll_name(rule->coll),
-		"backend", rule->backend, "type", "any", "bytes", (json_int_t)rule->low,
-		(json_int_t)rule->high, "set", set_json(rule));
-
-	if (json != NULL && rule->gain > 0)
-		(void)json_object_set_new(json, "gain", json_pack("{s:f, s:f, s:f}", "ratio", rule->gain,
-			"low", rule->gain_low, "high", rule->gain_high));
-	return json;
-}
-
-static json_t *scope_json(const struct ct_rules *rules)
-{
-	const struct ct_rules_scope *s = ct_rules_scope(rules);
-	json_t *scope = json_pack("{s:s, s:[I, I], s:[I, I]}", "machine", s->machine, "nodes",
-		(json_int_t)s->nodes_low, (json_int_t)s->nodes_high, "ranks_per_node",
-		(json_int_t)s->ranks_low, (json_int_t)s->ranks_high);
-
-	if (scope != NULL && s->fingerprint != NULL)
-		(void)json_object_set_new(scope, "fingerprint", json_string(s->fingerprint));
-	for (size_t i = 0; scope != NULL && i < s->nlibs; i++)
-		if (strcmp(s->libs[i].name, "nccl") == 0)
-			(void)json_object_set_new(scope, "libs", json_pack("{s:s}", "nccl",
-				s->libs[i].version));
-	return scope;
-}
-
 static json_t *constants_json(const struct ct_rules *rules)
 {
 	size_t n;
@@ -95,12 +57,12 @@ ct_status ct_export_nccl(const struct ct_exporter *self, const struct ct_export_
 		if (rule->type != CT_RULES_ANY_TYPE || csv_word(rule->coll) == NULL)
 			s = ct_export_remark(out, rule, "left out: NCCL asks a tuner neither for this "
 				"operation nor by type");
-		else if (json_array_append_new(rules, rule_json(rule)) == 0) {
+		else if (json_array_append_new(rules, ct_export_rule_json(rule)) == 0) {
 			out->written++;
 			s = tell_ring(rule, out);
 		}
 	}
-	whole = json_pack("{s:s, s:o, s:O}", "schema", "colltune-rules/1", "scope", scope_json(in->rules),
+	whole = json_pack("{s:s, s:o, s:O}", "schema", "colltune-rules/1", "scope", ct_export_scope_json(ct_rules_scope(in->rules), "nccl"),
 		"rules", rules);
 	if (whole != NULL && json_object_size(constants) > 0)
 		(void)json_object_set_new(whole, "constants", json_pack("{s:O}", "nccl", constants));

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "advise/advise.h"
+#include "alike.h"
 #include "base/base.h"
 #include "measure/measure.h"
 #include "rules/rules.h"
@@ -27,6 +28,7 @@ struct ct_tune_attr {
 	double effort;                 /* see search.h; 0 = its default */
 	uint64_t seed;
 	bool no_model;                 /* nothing is predicted, nothing pruned by prediction */
+	const char *overlap;           /* what works beside it, for the rules' scope; NULL = nothing */
 	/* Told when a part begins, on every rank; may be NULL. */
 	void (*on_part)(void *arg, const char *backend, ct_coll coll);
 	void *arg;
@@ -96,12 +98,44 @@ struct ct_tune_verdict {
 	struct ct_ratio gain[CT_SEARCH_MOST_SIZES]; /* default / chosen, of fresh samples */
 	double mean_loss, worst_loss;               /* geometric mean and largest, as factors */
 	uint64_t held_bytes[CT_JUDGE_HELD];         /* sizes that were not searched */
-	struct ct_ratio held[CT_JUDGE_HELD];        /* default / chosen there; 1 [1 1] where both are one */
+	struct ct_alike held[CT_JUDGE_HELD];        /* default and chosen there */
 	size_t nheld;
 };
 
 /* Collective: takes many times as long as the search. Errors as ct_tune_run(). */
 ct_status ct_tune_judge(struct ct_tuned *tuned, size_t part, struct ct_tune_verdict *verdict);
+
+/* A block of samples for ct_alike_run(): of the N candidates WHICH of TRIALS, freshly prepared. Collective,
+ * errors as ct_trials_take(). */
+ct_status ct_alike_take(struct ct_trials *trials, const struct ct_test *test, const uint32_t *which,
+	uint32_t n, uint64_t *ns, uint64_t *spent_ns);
+
+/* Searches in a row (repeat.c). */
+enum { CT_REPEAT_MOST = CT_ALIKE_CELLS };
+struct ct_tune_repeat {
+	uint32_t searches;
+	struct ct_alike *set; /* what they chose at each size of each part, one part after another */
+	uint32_t *choice;     /* [set][CT_REPEAT_MOST]: the cell of each search */
+	size_t nsets;
+};
+
+/* Collective. SEARCHES in all, TUNED's and others with the seeds that follow; then fresh samples of what
+ * differs, for at most BUDGET_NS. Free with ct_tune_repeat_free(). CT_INVALID (0 or more than CT_REPEAT_MOST),
+ * otherwise errors as ct_tune_run(). */
+ct_status ct_tune_repeat(struct ct_tuned *tuned, uint32_t searches, uint64_t budget_ns,
+	struct ct_tune_repeat *repeat);
+void ct_tune_repeat_free(struct ct_tune_repeat *repeat);
+
+/* Of N sets from FIRST on: at how many sizes all searches chose the same, what is equivalent, what differs
+ * (at most by the factor MOST), or what is not resolved. Of all choices of all searches: how many take at
+ * most 5 % longer than the fastest choice at their size, and how many surely more; the others are not
+ * resolved. Pure. */
+struct ct_tune_repeated {
+	size_t sizes, same, equivalent, differ, open;
+	size_t choices, fast, slow;
+	double most;
+};
+struct ct_tune_repeated ct_tune_repeated(const struct ct_tune_repeat *repeat, size_t first, size_t n);
 
 /* The rules as colltune-rules/1; MACHINE: ct_machine_hash()'s text, FINGERPRINT may be NULL. A new
  * reference, or NULL without memory. Defaults make no rule, so there may be none. */
@@ -155,7 +189,7 @@ struct ct_exporter {
 };
 
 /* All exporters, ended by one whose name is NULL: openmpi, openmpi-json, openmpi-params, nccl, nccl-csv,
- * nccl-conf, ucc, ucx, env. */
+ * nccl-conf, ucc, ucx, rules, env. */
 const struct ct_exporter *ct_exporters(void);
 
 /* Writes IN's rules as EXPORTER's file into OUT (empty before). A rule of the backend that the format
@@ -164,6 +198,12 @@ const struct ct_exporter *ct_exporters(void);
 ct_status ct_export_write(const struct ct_exporter *exporter, const struct ct_export_in *in,
 	struct ct_export *out);
 void ct_export_free(struct ct_export *out);
+
+/* Rules A and B of one machine, found with different numbers of ranks per node, as rules for these numbers
+ * and those between: what both chose, with the lesser gain (join.c). *JOINED is freed with ct_rules_free().
+ * CT_INVALID: of another machine, library, --overlap, number of nodes, or more than a factor of 2 apart;
+ * CT_NOMEM. Any thread. */
+ct_status ct_rules_join(const struct ct_rules *a, const struct ct_rules *b, struct ct_rules **joined);
 
 /* For exporters: adds a remark about RULE (NULL: about the file). */
 ct_status ct_export_remark(struct ct_export *out, const struct ct_rule *rule, const char *format, ...)

@@ -33,7 +33,7 @@ static json_t *scope_of(const struct ct_tuned *t, const struct ct_world *w, cons
 	const char *fingerprint)
 {
 	uint32_t low = UINT32_MAX, high = 0;
-	json_t *scope, *libs = json_object();
+	json_t *scope, *libs = json_object(), *searched;
 
 	for (uint32_t h = 0; h < w->nhosts; h++) {
 		low = w->hosts[h].ranks < low ? w->hosts[h].ranks : low;
@@ -47,6 +47,10 @@ static json_t *scope_of(const struct ct_tuned *t, const struct ct_world *w, cons
 	}
 	scope = json_pack("{s:s, s:[i,i], s:[i,i]}", "machine", machine, "nodes", (int)w->nhosts,
 		(int)w->nhosts, "ranks_per_node", (int)low, (int)high);
+	searched = json_pack(low < high ? "[i,i]" : "[i]", (int)low, (int)high);
+	(void)json_object_set_new(scope, "ranks_searched", searched);
+	if (t->attr.overlap != NULL)
+		(void)json_object_set_new(scope, "overlap", json_string(t->attr.overlap));
 	if (fingerprint != NULL)
 		(void)json_object_set_new(scope, "fingerprint", json_string(fingerprint));
 	if (json_object_size(libs) > 0)
@@ -75,6 +79,7 @@ static json_t *rule_of(const struct ct_tune_part *part, const struct ct_stretch 
 	if (s->low > 0 && isfinite(s->high))
 		(void)json_object_set_new(rule, "gain", json_pack("{s:f, s:f, s:f}", "ratio",
 			rounded(s->gain), "low", rounded(s->low), "high", rounded(s->high)));
+	(void)json_object_set_new(rule, "fresh_samples", json_integer(s->samples));
 	return rule;
 }
 

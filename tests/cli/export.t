@@ -100,7 +100,7 @@ run "$COLLTUNE" export "$rules" --to ucx
 unlike "ucx: has no operations, so nothing is said of a root" "$err" "$root"
 
 run "$COLLTUNE" export
-is "without arguments: the list" "$status $(grep -c . <<< "$out")" "0 18"
+is "without arguments: the list" "$status $(grep -c . <<< "$out")" "0 20"
 # bad NAME TEXT ARGUMENT…
 bad() {
 	local name=$1 text=$2
@@ -117,4 +117,39 @@ bad "a broken file" 'broken.json' "$tmp/broken.json" --to ucx
 bad "nothing of that backend" 'none for backend ucx' "$CT_SRCDIR/tests/fixtures/rules.json" --to ucx
 run "$COLLTUNE" export "$tmp/none.json" --to ucx
 is "no such file: exit status" "$status" 3
+
+# rules_of RANKS [MACHINE]: a ring for small all-reduces, and what grows with the ranks for larger ones
+rules_of() {
+	python3 -c '
+import json, sys
+ranks, digit = int(sys.argv[1]), sys.argv[2]
+rule = {"coll": "allreduce", "backend": "native", "type": "any"}
+json.dump({"schema": "colltune-rules/1", "scope": {"machine": "sha256:" + digit * 64, "nodes": [1, 1],
+    "ranks_per_node": [ranks, ranks], "ranks_searched": [ranks]}, "rules": [
+    dict(rule, bytes=[8 * ranks, 1023], set={"algo": "ring", "segment": 0}, fresh_samples=ranks,
+         gain={"ratio": 1 + 1 / ranks, "low": 1, "high": 2}),
+    dict(rule, bytes=[1024, 4096 * ranks], set={"algo": "ring", "segment": ranks})]}, sys.stdout)' \
+		"$1" "${2-a}" > "$tmp/ranks$1.json"
+}
+rules_of 2
+rules_of 4
+ok "rules of two numbers of ranks are joined" "$COLLTUNE" export "$tmp/ranks2.json" --join "$tmp/ranks4.json" \
+	--to rules -o "$tmp/joined.json"
+like "which is told" "$err" 'of 2 and 2 rules 1 are common, for 2 to 4 ranks per node'
+is "what both chose, with its ranks and the fewer samples" "$(python3 -c '
+import json, sys
+import jsonschema
+f = json.load(open(sys.argv[1]))
+jsonschema.validate(f, json.load(open(sys.argv[2])))
+r, = f["rules"]
+print(f["scope"]["ranks_per_node"], f["scope"]["ranks_searched"], r["bytes"], r["set"], r["fresh_samples"])' \
+	"$tmp/joined.json" "$CT_SRCDIR/results/rules.schema.json")" \
+	"[2, 4] [2, 4] [32, 1023] {'algo': 'ring', 'segment': 0} 2"
+rules_of 9
+bad "rules too far apart" 'too far apart' "$tmp/ranks4.json" --join "$tmp/ranks9.json" --to rules
+rules_of 8
+sed 's/"segment": 0/"segment": 1/' "$tmp/ranks8.json" > "$tmp/other.json"
+bad "nothing in common" 'nothing in common' "$tmp/ranks4.json" --join "$tmp/other.json" --to rules
+rules_of 8 b
+bad "rules of another machine" 'of another machine' "$tmp/ranks4.json" --join "$tmp/ranks8.json" --to rules
 tap_done

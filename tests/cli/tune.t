@@ -17,7 +17,9 @@ import jsonschema
 f = json.load(open(sys.argv[1]))
 jsonschema.validate(f, json.load(open(sys.argv[2])))
 assert f["scope"]["nodes"] == [1, 1] and f["scope"]["ranks_per_node"] == [2, 2], f["scope"]
+assert f["scope"]["ranks_searched"] == [2] and "overlap" not in f["scope"], f["scope"]
 for r in f["rules"]:
+    assert r["fresh_samples"] >= 0, r
     assert r["gain"]["low"] <= r["gain"]["ratio"] <= r["gain"]["high"], r
     assert r["backend"] == "native" and r["set"]["algo"] != "auto", r' \
 	"$tmp/rules.json" "$CT_SRCDIR/results/rules.schema.json"
@@ -30,6 +32,13 @@ like "with what it would choose" "$out" '^# predicted: allreduce of native, [0-9
 ok "an oracle judges" timeout 300 "$COLLTUNE" tune broadcast -t 2 --net shm -b 8 -e 512 -f 8 --judge --no-model
 like "its verdict" "$out" '^# verdict coll=broadcast backend=native mean_loss_percent='
 unlike "without a model nothing is predicted" "$out" '# links|# model'
+
+ok "searches in a row" timeout 300 "$COLLTUNE" tune broadcast -t 2 --net shm -b 8 -e 512 -f 8 --searches 3 \
+	--budget 3s --no-model
+is "each size has one outcome, each search one choice at each" "$(sed -En 's/^# searches coll=broadcast .*searches=3 sizes=3 same=([0-9]+) equivalent=([0-9]+) differ=([0-9]+) unresolved=([0-9]+) most.* choices=9 fast=[0-9]+ slow=[0-9]+$/\1 \2 \3 \4/p' <<< "$out" |
+	awk '{ print $1 + $2 + $3 + $4 }')" 3
+is "which are told" "$(grep -cE '^ +[0-9]+ (the same|equivalent|differs|not resolved) .* [123]x ' <<< "$out")" 3
+like "and counted" "$out" '^# 3 searches in a row, 3 sizes: '
 
 # bad NAME TEXT ARGUMENT…
 bad() {
@@ -46,6 +55,7 @@ bad "no collective" 'cannot be tuned' barrier -t 2
 bad "one rank" 'at least 2 ranks' allreduce
 bad "several transports" 'one at a time' allreduce -t 2 --net shm,tcp
 bad "sizes upside down" 'above' allreduce -t 2 -b 1K -e 8
+bad "more searches than there is room for" 'searches' allreduce -t 2 --searches 17
 bad "a budget too small for one sample" 'budget' allreduce -t 2 --net shm -e 16M --budget 1ms --no-model
 run timeout 60 "$COLLTUNE" tune allreduce -t 2 -e 64 -o "$tmp/none/rules.json"
 is "rules that cannot be written: exit status" "$status" 3

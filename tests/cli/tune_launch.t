@@ -67,6 +67,13 @@ ok "the ranks' side: times of the default" timeout 120 "$COLLTUNE" tune allreduc
 	-e 32 -f 4 --times
 is "a line for each size" "$(grep -cE '^# time coll=(allreduce|broadcast) bytes=(8|32) ns=[0-9]+$' <<< "$out")" 4
 ok "a search beside a stream of memory" timeout 120 "$COLLTUNE" tune allreduce -t 2 --net shm -e 64 -f 8 \
-	--no-model --overlap memory
+	--no-model --overlap memory -o "$tmp/memory.json"
 like "which is told" "$out" '^# overlap memory: a thread of each rank worked meanwhile \([1-9][0-9]* turns'
+like "and said in the file" "$(cat "$tmp/memory.json")" '"overlap": "memory"'
+ok "its rules beside the default" timeout 120 "$COLLTUNE" tune --check "$tmp/memory.json" -t 3 --net shm --budget 1s
+like "with what they were found beside" "$out" '^# check: found while a thread .* \(--overlap memory\)$'
+like "and for how many ranks" "$out" '^# check: rules for .* 2 to 2 ranks each; here 3 .* outside'
+ok "a search beside computations" timeout 120 "$COLLTUNE" tune allreduce -t 2 --net shm -e 64 -f 8 \
+	--no-model --overlap compute -o "$tmp/compute.json"
+like "said in the file, too" "$(cat "$tmp/compute.json")" '"overlap": "compute"'
 tap_done

@@ -50,6 +50,31 @@ static void test_example(void **state)
 	ct_rules_free(NULL);
 }
 
+/* What a search says of how it came to its rules. */
+static void test_origin(void **state)
+{
+	static const char text[] = "{\"schema\":\"colltune-rules/1\",\"scope\":{\"machine\":\"sha256:"
+		"ad46869a06647c02a7117e11679f7e42bbb22b3a714ffd61c85e53de611cf9b1\",\"nodes\":[1,1],"
+		"\"ranks_per_node\":[2,4],\"ranks_searched\":[2,4],\"overlap\":\"memory\"},\"rules\":["
+		"{\"coll\":\"allreduce\",\"backend\":\"native\",\"type\":\"any\",\"bytes\":[8,15],"
+		"\"set\":{\"algo\":\"ring\"},\"fresh_samples\":0},"
+		"{\"coll\":\"allreduce\",\"backend\":\"native\",\"type\":\"any\",\"bytes\":[16,31],"
+		"\"set\":{\"algo\":\"ring\"}}]}";
+	struct ct_rules *rules = NULL;
+	const struct ct_rules_scope *scope;
+
+	(void)state;
+	assert_int_equal(ct_rules_parse(text, strlen(text), "text", &rules), CT_OK);
+	scope = ct_rules_scope(rules);
+	assert_int_equal(scope->nsearched, 2);
+	assert_int_equal(scope->searched[0], 2);
+	assert_int_equal(scope->searched[1], 4);
+	assert_string_equal(scope->overlap, "memory");
+	assert_int_equal(ct_rules_at(rules, 0)->fresh, 0);
+	assert_int_equal(ct_rules_at(rules, 1)->fresh, -1);
+	ct_rules_free(rules);
+}
+
 static void test_constants(void **state)
 {
 	static const char digest[] =
@@ -252,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_origin),
 		cmocka_unit_test(test_constants),
 		cmocka_unit_test(test_fingerprint),
 		cmocka_unit_test(test_syntax),
