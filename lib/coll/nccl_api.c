@@ -66,7 +66,7 @@ ct_status ct_nccl_open_library(const char *lib, struct ct_nccl_lib *out)
 	void *handle = ct_library_open(lib != NULL ? asked : usual, &which, why, sizeof(why));
 
 	if (handle == NULL)
-		return ct_fail(CT_UNSUPPORTED, "no %s: %s", lib != NULL ? lib : "libnccl.so.2", why);
+		return ct_fail(CT_UNSUPPORTED, "no library of NCCL: %s", why);
 	ct_text_clean(made.name, sizeof(made.name), which);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		void *found = dlsym(handle, names[i].name);

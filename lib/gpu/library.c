@@ -38,6 +38,7 @@ static void add_reason(struct reasons *r, const char *name, const char *reason)
 void *ct_library_open(const char *const *names, const char **which, char *why, size_t room)
 {
 	struct reasons reasons = { .used = 0 };
+	bool searched = false;
 
 	for (; *names != NULL; names++) {
 		void *handle = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
@@ -47,8 +48,11 @@ void *ct_library_open(const char *const *names, const char **which, char *why, s
 			return handle;
 		}
 		add_reason(&reasons, *names, dlerror());
+		searched |= strchr(*names, '/') == NULL;
 	}
 	add(&reasons, reasons.last);
+	if (searched)
+		add(&reasons, " (looked for in LD_LIBRARY_PATH and the folders of ld.so.conf)");
 	ct_text_clean(why, room, reasons.text);
 	return NULL;
 }

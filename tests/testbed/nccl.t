@@ -58,13 +58,13 @@ sum() {
 	echo $(($(counter rxe1 "$1") + $(counter rxe2 "$1")))
 }
 
-# each NAME OPTION…: collectives by bench, then all-reduce, all-to-all and messages as rungs of the ladder
+# each NAME OPTION…: every operation by bench, then all-reduce, all-to-all and messages as rungs of the ladder
 each() {
-	local name=$1 coll port=4567 colls="allgather reduce_scatter broadcast reduce"
+	local name=$1 coll port=4567 colls="p2p allreduce allgather reduce_scatter broadcast reduce"
 	shift
 	# all at once: what a rank waits for costs as much as what it does
 	for coll in $colls; do
-		two "$coll" $((port++)) --coll nccl -b 256K -e 256K --placement out
+		two "$coll" $((port++)) --coll nccl -b 256K -e 256K --placement out --kinds duplex --window 2
 	done
 	for coll in $colls; do
 		finish "$coll"
@@ -76,6 +76,7 @@ each() {
 	finish ladder
 	is "$name: the ladder ends, with too few rounds for a verdict" "$status" 5
 	[ "$status" = 5 ] || printf '%s\n' "$err" "$(tail -n 5 "$tmp"/log.*)" | sed 's/^/# /'
+	like "$name: the ladder says what it stands on" "$out" '^# [0-9]+: stand-in, no GPU'
 	is "$name: its rungs of NCCL, wrong elements, and what they stand on" "$(python3 -c '
 import json, sys
 for ladder in json.load(open(sys.argv[1]))["ladders"]:
@@ -94,8 +95,8 @@ done
 log=$(cat "$tmp"/log.*)
 like "NCCL's own words" "$log" 'via NET/IB/0'
 like "the node's own device is used" "$log" 'NET/IB : Using \[0\]rxe2:1/RoCE'
-# at least 256 KiB one way by four operations, each twice, in packets of 4096 bytes
-ok "the bytes went over the RDMA devices" test $(($(sum sent_pkts) - before)) -gt 500
+# at least 256 KiB one way by six operations, each twice, in packets of 4096 bytes
+ok "the bytes went over the RDMA devices" test $(($(sum sent_pkts) - before)) -gt 700
 
 lossy 1 1%
 lossy 2 1%

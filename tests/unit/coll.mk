@@ -6,5 +6,6 @@ unit_tests += \
 	tests/unit/test_coll_reduce \
 	tests/unit/test_coll_schedule \
 	tests/unit/test_coll_verify
+unit_tests += tests/unit/test_gpu_library
 unit_tests += tests/unit/test_coll_nccl
 EXTRA_tests_unit_test_coll_nccl_DEPENDENCIES = nccl-host.la

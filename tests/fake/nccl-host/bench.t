@@ -108,7 +108,7 @@ refused "no GPU" 'nccl-host.so: initialising the driver: no CUDA-capable device 
 unset CT_FAKE_NCCL_GPUS
 over=(--coll nccl --nccl-lib "$tmp/libnone.so" --gpu-lib "$host")
 bench allreduce -t 2 -e 8
-refused "no such library" "no $tmp/libnone.so: .*cannot open shared object file"
+refused "no such library" "no library of NCCL: $tmp/libnone.so: cannot open shared object file"
 over=(--coll nccl --nccl-lib libm.so.6 --gpu-lib "$host")
 bench allreduce -t 2 -e 8
 refused "a library of another kind" "libm.so.6 has no ncclGetVersion: it has not NCCL's ABI"
@@ -119,5 +119,5 @@ over=(--coll nccl --nccl-lib "$host" --gpu-lib libm.so.6)
 bench allreduce -t 2 -e 8
 refused "a driver of another kind" "libm.so.6 has no hipInit: it is neither CUDA's driver nor HIP"
 run "$COLLTUNE" list --nccl-lib "$tmp/libnone.so"
-like "list keeps the row and says why" "$out" "cannot run now: no $tmp/libnone.so: "
+like "list keeps the row and says why" "$out" "cannot run now: no library of NCCL: $tmp/libnone.so: "
 tap_done
