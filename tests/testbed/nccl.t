@@ -13,8 +13,8 @@ if [ -z "${CT_IN_TESTBED-}" ]; then
 fi
 # 2.28.9 ends in its initialisation when there is a device, unless both of these say no to its newer transport.
 export NCCL_GIN_ENABLE=0 NCCL_GIN_TYPE=2
-# so that a lost acknowledgement costs 0.1 s, not 4
-export NCCL_IB_DISABLE=0 NCCL_MAX_NCHANNELS=1 NCCL_IB_TIMEOUT=14 CT_FAKE_GPUS=2
+# so that a lost acknowledgement costs 0.3 s, not 4; eight in a row, which a loaded machine may take for lost, 2 s
+export NCCL_IB_DISABLE=0 NCCL_MAX_NCHANNELS=1 NCCL_IB_TIMEOUT=16 CT_FAKE_GPUS=2
 export NCCL_DEBUG=INFO NCCL_DEBUG_SUBSYS=INIT,GRAPH,NET NCCL_DEBUG_FILE="$tmp/log.%p"
 # two processes without a launcher
 export WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 COLLTUNE_JOB_TOKEN=of-this-guest-alone
@@ -58,13 +58,13 @@ sum() {
 	echo $(($(counter rxe1 "$1") + $(counter rxe2 "$1")))
 }
 
-# each NAME OPTION…: every operation by bench, then all-reduce, all-to-all and messages as rungs of the ladder
+# each NAME OPTION…: collectives by bench, then all-reduce, all-to-all and messages as rungs of the ladder
 each() {
-	local name=$1 coll port=4567 colls="p2p allreduce allgather reduce_scatter broadcast reduce"
+	local name=$1 coll port=4567 colls="allreduce allgather reduce_scatter broadcast reduce"
 	shift
 	# all at once: what a rank waits for costs as much as what it does
 	for coll in $colls; do
-		two "$coll" $((port++)) --coll nccl -b 256K -e 256K --placement out --kinds duplex --window 2
+		two "$coll" $((port++)) --coll nccl -b 256K -e 256K --placement out
 	done
 	for coll in $colls; do
 		finish "$coll"
@@ -95,8 +95,8 @@ done
 log=$(cat "$tmp"/log.*)
 like "NCCL's own words" "$log" 'via NET/IB/0'
 like "the node's own device is used" "$log" 'NET/IB : Using \[0\]rxe2:1/RoCE'
-# at least 256 KiB one way by six operations, each twice, in packets of 4096 bytes
-ok "the bytes went over the RDMA devices" test $(($(sum sent_pkts) - before)) -gt 700
+# at least 256 KiB one way by five operations, each twice, in packets of 4096 bytes
+ok "the bytes went over the RDMA devices" test $(($(sum sent_pkts) - before)) -gt 600
 
 lossy 1 1%
 lossy 2 1%
