@@ -28,7 +28,7 @@ figures:
     busbw: 0.000001
     source: "made up: of any backend"
 END
-small=(--stages "environment,collectives" --rounds 1 -e 4K --no-algorithms --budget 2s)
+small=(--stages "environment,collectives" --rounds 1 -e 4K --no-algorithms --budget 60s)
 run timeout -s KILL 120 "$COLLTUNE" accept -g 2 --coll native,nccl --nccl-lib "$host" --gpu-lib "$host" \
 	"${small[@]}" --profile ./gpus.yaml --json verdict.json
 like "the library and the stand-in are named" "$out" '^environment: nccl default: .*STAND-IN'
