@@ -234,7 +234,7 @@ static ct_status choose_candidates(struct run *run)
 {
 	const struct ct_job_settings *s = &run->settings->job;
 
-	if (s->coll == NULL && s->algo == NULL && strcmp(s->net, "auto") == 0)
+	if (s->all_transports)
 		return CT_OK; /* all that can run here: accept finds out */
 	return ct_candidates_parse(run->rank->session, s->coll != NULL ? s->coll : "native", s->net,
 		s->algo, CT_ALLREDUCE, &run->candidates, &run->ncandidates);
@@ -399,6 +399,8 @@ int ct_accept_main(int argc, char **argv)
 				settings.job.out, settings.matrix });
 			break;
 		}
+		settings.job.all_transports = settings.job.coll == NULL && settings.job.algo == NULL &&
+			strcmp(settings.job.net, "auto") == 0;
 		/* With no backend named, mpi is wanted only where a launcher brought it. */
 		code = ct_job_run("accept", &settings.job, false, run_rank, &settings);
 		break;

@@ -351,11 +351,12 @@ static bool has_word(const char *list, const char *name)
 }
 
 /* Opens the modules of transports that --net names, or of backends of the same name that --coll
- * names, and for a command without --net (list) those that can be opened. Where a module's file is
+ * names, and for a command without --net (list), or that wants all, those that can be opened. Where a module's file is
  * missing, its row says so. */
 static ct_status open_transports(struct start *start)
 {
-	const char *net = start->settings->net, *coll = start->settings->coll;
+	const char *net = start->settings->all_transports ? NULL : start->settings->net;
+	const char *coll = start->settings->coll;
 
 	for (const struct ct_net_ops *const *row = ct_net_rows(); *row != NULL; row++) {
 		ct_status status;

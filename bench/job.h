@@ -24,6 +24,7 @@ struct ct_job_settings {
 	int64_t seed;
 	char *out;
 	bool resume, progress;
+	bool all_transports; /* no option: the modules of transports are wanted where they can be opened */
 	int exit_style;
 };
 

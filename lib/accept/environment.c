@@ -42,10 +42,10 @@ static ct_status ask(struct ct_accept *run, const struct ct_candidate *c)
 }
 
 /* Without a list: native over each transport that reaches all, the fastest first, since pairs are probed by
- * the first one's; NCCL; and each module's library. */
+ * the first one's; and every library. By names, not by the modules that are there: what one host lacks has to
+ * be asked for on all. */
 static size_t default_candidates(const struct ct_accept *run, struct ct_candidate *out)
 {
-	const struct ct_module *const *m = run->plan.modules;
 	size_t n = 0;
 
 	if (run->world->nhosts == 1)
@@ -53,11 +53,18 @@ static size_t default_candidates(const struct ct_accept *run, struct ct_candidat
 	else
 		out[n++] = (struct ct_candidate){ .backend = "native", .net = "verbs" };
 	out[n++] = (struct ct_candidate){ .backend = "native", .net = "tcp" };
-	out[n++] = (struct ct_candidate){ .backend = "nccl" };
-	for (; m != NULL && *m != NULL && n < CT_ACCEPT_CANDIDATES; m++)
-		if ((*m)->coll != NULL)
-			snprintf(out[n++].backend, sizeof(out[0].backend), "%s", (*m)->coll->name);
+	for (const struct ct_coll_ops *const *row = ct_coll_rows(); *row != NULL && n < CT_ACCEPT_CANDIDATES; row++)
+		if (strcmp((*row)->name, "native") != 0 && strcmp((*row)->name, "trace") != 0)
+			snprintf(out[n++].backend, sizeof(out[0].backend), "%s", (*row)->name);
 	return n;
+}
+
+/* What nobody asked for by name is left out for whatever reason this machine has: no device, no permission. */
+static bool left_out(const struct ct_accept *run, ct_status s)
+{
+	bool asked = run->plan.candidates != NULL && run->plan.ncandidates > 0;
+
+	return s == CT_UNSUPPORTED || (!asked && (s == CT_NOTFOUND || s == CT_IO || s == CT_INVALID));
 }
 
 static ct_status find_entrants(struct ct_accept *run)
@@ -77,7 +84,7 @@ static ct_status find_entrants(struct ct_accept *run)
 		ct_status s = ask(run, &list[i]);
 
 		ct_candidate_text(&list[i], text);
-		if (s == CT_UNSUPPORTED)
+		if (left_out(run, s))
 			ct_accept_line(run, "environment: %s left out: %.150s", text, ct_why());
 		else if (s != CT_OK)
 			return s;

@@ -26,6 +26,9 @@ done
 like "the table's head says that it was simulated" "$out" 'SIMULATED device'
 ok "both devices carried messages" test "$(sent fakeib0)" -gt 100 -a "$(sent fakeib1)" -gt 100
 
+ranks 2 accept --stages environment --timeout 60s
+like "accept by itself: RDMA operations take part" "$out" '^environment: verbs default: .*'
+
 # Each side's path MTU must be the smaller one, or long messages are refused.
 fabric devices=2 mtu=2048 fakeib1.mtu=1024
 ranks 2 bench allreduce -b 128K -e 128K "${bench[@]}"

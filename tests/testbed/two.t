@@ -43,6 +43,11 @@ like "accept ends with a verdict" "$status" '^[015]$'
 like "accept: two hosts, alike" "$out" '^environment: all hosts alike'
 like "accept: the pair between them was measured" "$out" '^p2p_latency native/tcp .*'
 
+run timeout 200 "$MPIRUN" -n 2 "$COLLTUNE" accept --ib-dev rxe1 --stages environment --timeout 120s
+like "accept by itself: verbs between hosts comes first" "$(head -n 1 <<< "$out")" \
+	'^environment: native/verbs default: .*rxe1'
+like "accept by itself: tcp too" "$out" '^environment: native/tcp default: '
+
 run timeout 60 "$MPIRUN" -n 2 "$COLLTUNE" topo --rails
 is "rails of two hosts: alike" "$status $(grep -c '^findings: none$' <<< "$out")" "0 1"
 on testbed2 link_down 2
