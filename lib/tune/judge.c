@@ -8,7 +8,7 @@
 
 enum { SWEEP = 20, SWEEP_WARM = 5, FRESH = 30, MOST_FRESH = 3 };
 
-static const uint64_t held_ns = 4000000000; /* of a part's held-out sizes; what is open then stays so */
+static const uint64_t held_ns = 3000000000; /* of a part's held-out sizes; what is open then stays so */
 
 struct judging {
 	struct ct_tuned *tuned;
@@ -157,7 +157,7 @@ static ct_status judge_held(struct judging *j, struct ct_tune_verdict *v)
 		size_t i = k * (n - 1) / CT_JUDGE_HELD;
 		uint64_t between = j->part->sizes[i] + (j->part->sizes[i + 1] - j->part->sizes[i]) / 3;
 
-		if (between <= j->part->sizes[i])
+		if (between <= j->part->sizes[i] || (v->nheld > 0 && between == v->held_bytes[v->nheld - 1]))
 			continue;
 		v->held_bytes[v->nheld] = between;
 		v->held[v->nheld].order = true;

@@ -5,7 +5,7 @@
 
 #include "tune.h"
 
-enum { SMALL = 15, MIDDLE = 7, LARGE = 3, WARM = 2 };
+enum { SMALL = 15, MIDDLE = 7, LARGE = 3, WARM = 2, LARGE_WARM = 1 };
 
 static const uint64_t middle_bytes = 64 << 10, large_bytes = 1 << 20;
 
@@ -13,7 +13,8 @@ ct_status ct_alike_take(struct ct_trials *trials, const struct ct_test *test, co
 	uint32_t n, uint64_t *ns, uint64_t *spent_ns)
 {
 	uint32_t samples = test->bytes <= middle_bytes ? SMALL : test->bytes <= large_bytes ? MIDDLE : LARGE;
-	struct ct_trial trial = { .test = test, .which = which, .n = n, .samples = samples, .warmup = WARM };
+	struct ct_trial trial = { .test = test, .which = which, .n = n, .samples = samples,
+		.warmup = samples == LARGE ? LARGE_WARM : WARM };
 	uint64_t all[CT_ALIKE_CELLS * SMALL];
 	ct_status each[CT_ALIKE_CELLS], status;
 	struct ct_trial_out out = { all, each, 0 };
