@@ -20,7 +20,8 @@ assert f["scope"]["nodes"] == [1, 1] and f["scope"]["ranks_per_node"] == [2, 2],
 assert f["scope"]["ranks_searched"] == [2] and "overlap" not in f["scope"], f["scope"]
 for r in f["rules"]:
     assert r["fresh_samples"] >= 0, r
-    assert r["gain"]["low"] <= r["gain"]["ratio"] <= r["gain"]["high"], r
+    if "gain" in r or r["fresh_samples"] >= 4: # of a sample or two there is no interval
+        assert r["gain"]["low"] <= r["gain"]["ratio"] <= r["gain"]["high"], r
     assert r["backend"] == "native" and r["set"]["algo"] != "auto", r' \
 	"$tmp/rules.json" "$CT_SRCDIR/results/rules.schema.json"
 
