@@ -65,6 +65,8 @@ static ct_status run_native(struct ct_traffic *t)
 	if (status != CT_OK)
 		return status;
 	t->link_Bps = net.caps.link_Bps;
+	/* only now: until here the ranks found each other, maybe by the library that is tried next */
+	ct_rides_begin(t->rides);
 	status = run_all(t, &net);
 	if (status == CT_OK)
 		status = ct_session_barrier(rank->session);
@@ -80,7 +82,6 @@ ct_status ct_traffic_run(struct ct_traffic *t)
 
 	t->ran = true;
 	snprintf(library, sizeof(library), "colltune %s, net %.32s", ct_version(), t->net);
-	ct_rides_begin(t->rides);
 	status = run_native(t);
 	if (status != CT_OK)
 		return status;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads what decides about RoCE at each port. Where it lies: sysfs (Linux,
- * Documentation/ABI/stable/sysfs-class-infiniband), debugfs of mlx5_ib (drivers/infiniband/hw/mlx5/cong.c),
+ * Documentation/ABI/stable/sysfs-class-infiniband), debugfs of mlx5_ib (drivers/infiniband/hw/mlx5/cong.c)
+ * and of bnxt_re (drivers/infiniband/hw/bnxt_re/debugfs.c),
  * the files of NVIDIA's driver (MLNX_OFED documentation, Explicit Congestion Notification; tc/N/traffic_class
  * of its scripts), configfs of rdma_cm (Documentation/ABI/testing/configfs-rdma_cm) and of irdma.
  */
@@ -161,10 +162,24 @@ static int take_cc(struct reading *r, struct ct_end *e, const char *dir, const c
 	return n;
 }
 
+/* What mlx5_ib and bnxt_re show of the device at ADDRESS to root. */
+static void read_debugfs(struct reading *r, struct ct_end *e, const char *address)
+{
+	bool mlx5 = strcmp(e->driver, "mlx5") == 0;
+	char dir[128];
+
+	if (!mlx5 && strcmp(e->driver, "bnxt_re") != 0)
+		return;
+	snprintf(dir, sizeof(dir), "sys/kernel/debug/%s/%.24s/%s", mlx5 ? "mlx5" : "bnxt_re", address,
+		mlx5 ? "cc_params" : "cc_config");
+	if (take_cc(r, e, dir, "") == -EACCES)
+		miss(r, "DCQCN of %s (debugfs %s): only root may read it", mlx5 ? "mlx5" : "bnxt_re",
+			mlx5 ? "cc_params" : "cc_config");
+}
+
 static void read_cc(struct reading *r, struct ct_end *e)
 {
 	char dir[128], address[24];
-	int n;
 
 	e->np_mask = mask_of(r, e->netdev, "roce_np");
 	e->rp_mask = mask_of(r, e->netdev, "roce_rp");
@@ -175,14 +190,9 @@ static void read_cc(struct reading *r, struct ct_end *e)
 	snprintf(dir, sizeof(dir), "sys/kernel/config/irdma/%.63s", e->device);
 	take_cc(r, e, dir, "");
 	snprintf(dir, sizeof(dir), "sys/class/infiniband/%.63s/device", e->device);
-	if (strcmp(e->driver, "mlx5") == 0 && e->ncc == 0 &&
-		ct_sys_uevent(&r->sys, dir, "PCI_SLOT_NAME", address, sizeof(address)) &&
-		strchr(address, '/') == NULL) {
-		snprintf(dir, sizeof(dir), "sys/kernel/debug/mlx5/%s/cc_params", address);
-		n = take_cc(r, e, dir, "");
-		if (n == -EACCES)
-			miss(r, "DCQCN of mlx5 (debugfs cc_params): only root may read it");
-	}
+	if (e->ncc == 0 && ct_sys_uevent(&r->sys, dir, "PCI_SLOT_NAME", address, sizeof(address)) &&
+		strchr(address, '/') == NULL)
+		read_debugfs(r, e, address);
 	if (strcmp(e->driver, "mlx5") == 0)
 		miss(r, "%s: slow restart, adaptive retransmission: only a vendor's tool tells (mlxreg, ROCE_ACCL); counters "
 			"show their use", e->device);

@@ -45,6 +45,9 @@ like "PFC of both ends" "$out" 'PFC on priorities +0x08, at the other end 0x08'
 like "the other end's classes and applications" "$(tr -s ' \n' ' ' <<< "$out")" \
 	'other end: class, share 0:0 0%, 1:1 0%, .* 3:3 50%, .* other end: applications selector 3 4791 to 3'
 like "DSCP map" "$out" 'trust +dscp; DSCP 26 to priority 3, 48 to 6'
+run "$COLLTUNE" roce facts --sysroot "$tmp/trees/bnxt-healthy"
+like "DCQCN of bnxt_re" "$out" 'congestion control: alt_vlan_dscp 48, cc_mode 1, enable_cc 1, tos_dscp 26$'
+run "$COLLTUNE" roce facts --sysroot "$tmp/trees/mlx5-healthy"
 like "what only a vendor's tool tells" "$(tr -s ' \n' ' ' <<< "$out")" \
 	'not read: mlx5_0: slow restart, adaptive retransmission: only a vendor.s tool tells'
 like "MTU of both layers" "$out" 'MTU of RDMA +4096'

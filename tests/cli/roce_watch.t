@@ -55,6 +55,10 @@ like "view: foreign lines are counted" "$out" '^1 lines could not be read'
 
 run "$COLLTUNE" roce watch --sysroot trees/rxe-healthy --interval 100ms --duration 200ms
 like "what soft RoCE does not have is no 0" "$out" 'paused -  pauses others -  pause in -  pause out -  marks -  CNPs -  again 0  lost 0'
+run "$COLLTUNE" roce watch --sysroot trees/irdma-healthy --interval 100ms --duration 300ms --json ice.json --prometheus ice.prom
+like "ice counts pause frames, but no time: no share" "$out" 'paused -  pauses others -  pause in 0  pause out 0 '
+is "no share of ice in JSON and Prometheus" "$(grep -c 'pause_share' ice.json ice.prom | tr '\n' ' ')" "ice.json:0 ice.prom:0 "
+like "pause frames of ice in Prometheus" "$(cat ice.prom)" 'colltune_port_rx_pause\{[^}]*\} 0'
 mkdir -p none/sys
 run "$COLLTUNE" roce watch --sysroot none --duration 1s
 is "no port: exit status" "$status" 3

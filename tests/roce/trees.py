@@ -308,6 +308,9 @@ def write(top, m, label):
           f"TX:\t\t{m['link_pause']}")
     t.put(f"sys/class/infiniband/{device}/device/uevent", "PCI_SLOT_NAME=0000:17:00.0")
     t.put(f"sys/class/infiniband/{device}/device/iommu_group/type", m["iommu"])
+    if driver == "bnxt":
+        for name, value in (("enable_cc", 1), ("tos_dscp", 26), ("alt_vlan_dscp", 48), ("cc_mode", 1)):
+            t.put(f"sys/kernel/debug/bnxt_re/0000:17:00.0/cc_config/{name}", value)
     if driver == "mlx5":
         t.put("said/ethtool-storm-eth2", f"pfc-prevention-tout: {m['storm_guard']}")
         t.put("sys/class/net/eth2/ecn/roce_np/cnp_dscp", m["cnp_dscp"])

@@ -8,7 +8,7 @@ if [ -z "${CT_IN_TESTBED-}" ]; then
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/roce_two.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
-plan 17
+plan 26
 cd "$tmp" || exit 99
 # both RANKS… of roce: a rank on each host; $all is what it printed, in one line
 both() {
@@ -55,6 +55,50 @@ like "soft RoCE has no notifications" "$all" 'ecn_marked not exposed, cnp_tx not
 like "whose traffic class was tried" "$all" \
 	'colltune \(--ib-tc\) 106, DSCP 26, priority not exposed; UCX \(its default on RoCE\) 106, .*; NCCL \(its default\) 0, DSCP 0'
 plain 1
+
+# What each library's packets leave with: ours as --ib-tc says, UCX's as it was told. tc here counts and rewrites
+# what UCX sends, which is IPv6; nobody touches what the other host sends.
+for at in /sys/class/infiniband/rxe1/ports/1/gids/*; do
+	if grep -q ^fd00: "$at" 2> /dev/null; then
+		break
+	fi
+done
+# ride VARIABLE=VALUE: check --traffic with MPI's messages over UCX on the same devices
+ride() {
+	UCX_NET_DEVICES=rxe1:1 UCX_TLS=rc_verbs,ud_verbs,self UCX_IB_GID_INDEX=${at##*/} run timeout 240 "$MPIRUN" -n 2 \
+		--mca pml ucx -x UCX_NET_DEVICES -x UCX_TLS -x UCX_IB_GID_INDEX -x "$1" "$COLLTUNE" roce check \
+		--traffic --net verbs --ib-tc 106 --size 16K --span 200ms --timeout 200s --json ride.json
+	all=$(tr -s '\n ' ' ' <<< "$out")
+	ours=${all#*host testbed1*} ours=${ours%%host testbed2*} theirs=${all#*host testbed2}
+}
+# left DSCP: packets of the library mpi that left this host with DSCP, as colltune saw them
+left() {
+	python3 -c 'import json, sys
+p = json.load(open("ride.json"))["hosts"][0]["ports"][0]
+print([r["packets_of_dscp"].get(sys.argv[1], 0) for r in p["rides"] if r["who"] == "mpi"][0])' "$1"
+}
+tc qdisc add dev e1 clsact
+tc filter add dev e1 egress protocol ipv6 prio 1 flower ip_proto udp dst_port 4791 ip_tos 0/0xfc action continue
+ride UCX_IB_TRAFFIC_CLASS=0
+like "UCX told class 0: rode on DSCP 0" "$ours" \
+	'rxe1: mpi \([^)]*pml ucx\) rode on DSCP 0 \(100 %\); priority not exposed; told 0, DSCP 0, by UCX_IB_TRAFFIC_CLASS'
+like "UCX told class 0: what differs from the contract" "$ours" \
+	'advice \(library-contract\): rxe1 port 1: mpi: 100 % of [0-9]+ packets left with DSCP 0; the contract has DSCP 26'
+like "our own flows beside it" "$ours" 'rxe1: native \([^)]*\) rode on .*DSCP 26 \((9.|100) %\);[^;]*; told 106, DSCP 26, by --ib-tc'
+unlike "it left as it was told" "$all" 'mpi was told'
+counted=$(tc -s filter show dev e1 egress | awk '$1 == "Sent" { n += $4 } END { print n + 0 }')
+ok "no more packets than tc counted with DSCP 0" test "$(left 0)" -gt 0 -a "$(left 0)" -le "$counted"
+tc filter del dev e1 egress
+tc filter add dev e1 egress protocol ipv6 prio 1 flower ip_proto udp dst_port 4791 \
+	action pedit ex munge ip6 traffic_class set 32
+ride UCX_IB_TRAFFIC_CLASS=auto
+like "rewritten on its way out: named" "$ours" \
+	"warning \\(library-told\\): rxe1 port 1: mpi was told traffic class 106 \\(DSCP 26, by UCX's default on RoCE\\), but 100 % of [0-9]+ packets left with DSCP 8"
+like "not rewritten at the other host" "$theirs" 'rxe1: mpi \([^)]*pml ucx\) rode on DSCP 26 \(100 %\)'
+unlike "not rewritten at the other host: nothing is found" "$theirs" 'library-'
+tc qdisc del dev e1 clsact
+like "a library that is not there" "$all" 'not tried: nccl: '
+
 both watch --interval 1s --duration 2s
 is "watch: a port of each host" "$(grep -oE 'testbed[12] rxe1:1 ' <<< "$out" | sort -u | tr -d '\n')" \
 	"testbed1 rxe1:1 testbed2 rxe1:1 "
