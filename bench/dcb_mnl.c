@@ -135,6 +135,15 @@ static int take_top(const struct nlattr *a, void *arg)
 	return MNL_CB_OK;
 }
 
+static int error_of(const struct nlmsghdr *head)
+{
+	struct nlmsgerr error = { .error = 0 };
+
+	if (mnl_nlmsg_get_payload_len(head) >= sizeof(error))
+		memcpy(&error, mnl_nlmsg_get_payload(head), sizeof(error));
+	return error.error;
+}
+
 static bool take_answer(const void *bytes, size_t n, struct ct_dcb *dcb, char *why)
 {
 	const struct nlmsghdr *head = bytes;
@@ -145,7 +154,8 @@ static bool take_answer(const void *bytes, size_t n, struct ct_dcb *dcb, char *w
 		return false;
 	}
 	if (head->nlmsg_type == NLMSG_ERROR) {
-		snprintf(why, WHY, "the driver has no DCB");
+		snprintf(why, WHY, "%s", error_of(head) == -ENODEV ? "no such network interface" :
+			"the driver has no DCB");
 		return false;
 	}
 	(void)mnl_attr_parse(head, sizeof(struct dcbmsg), take_top, dcb);

@@ -55,6 +55,16 @@ static void close_watcher(struct watcher *w)
 	ct_free(w->seen);
 }
 
+/* The keys of O that are lower bounds. Borrowed. */
+static json_t *at_least(json_t *o)
+{
+	json_t *keys = json_object_get(o, "at_least");
+
+	if (keys == NULL && json_object_set_new(o, "at_least", json_array()) == 0)
+		keys = json_object_get(o, "at_least");
+	return keys;
+}
+
 static void put_class(json_t *o, const char *key, const struct ct_counts *c, uint64_t mask)
 {
 	uint64_t sum = 0;
@@ -65,6 +75,9 @@ static void put_class(json_t *o, const char *key, const struct ct_counts *c, uin
 		if ((c->exposed & mask) >> i & 1)
 			sum += c->value[i];
 	json_object_set_new(o, key, json_integer((json_int_t)sum));
+	/* set back meanwhile, or at its end: what was counted before nobody knows */
+	if (((c->reset | c->saturated) & mask) != 0)
+		json_array_append_new(at_least(o), json_string(key));
 }
 
 static void put_stat(json_t *o, const char *key, const struct ct_netstats *d, enum ct_netstat_id id,

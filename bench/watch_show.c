@@ -52,6 +52,18 @@ static void add_rate(struct ct_buf *out, const char *word, double Bps)
 		ct_buf_add(out, " %s %s", word, ct_rate_text(Bps, text));
 }
 
+/* Was a counter of KEY set back meanwhile? */
+static bool is_least(const json_t *port, const char *key)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(port, "at_least"), i, row)
+		if (json_is_string(row) && strcmp(json_string_value(row), key) == 0)
+			return true;
+	return false;
+}
+
 void ct_watch_port_text(const json_t *host, const json_t *port, struct ct_buf *out)
 {
 	char name[NAME];
@@ -67,7 +79,7 @@ void ct_watch_port_text(const json_t *host, const json_t *port, struct ct_buf *o
 		else if (columns[i].share)
 			ct_buf_add(out, "  %s %.1f%%", columns[i].word, 100 * v);
 		else
-			ct_buf_add(out, "  %s %.0f", columns[i].word, v);
+			ct_buf_add(out, "  %s %s%.0f", columns[i].word, is_least(port, columns[i].key) ? ">=" : "", v);
 	}
 }
 

@@ -109,6 +109,9 @@ run "$COLLTUNE" roce check --sysroot "$tmp/none"
 is "no such tree: exit status" "$status" 3
 run "$COLLTUNE" roce check --sysroot "$tmp/trees/mlx5-healthy" --window 1s
 is "a captured tree has no window: exit status" "$status" 2
+run "$COLLTUNE" roce record nosuch0
+is "record of no interface: exit status" "$status" 3
+like "record of no interface" "$err" 'nosuch0: (no such network interface|No such device)'
 run "$COLLTUNE" roce watchh
 like "a verb misspelt" "$err" 'no verb "watchh"; did you mean "watch"'
 run "$COLLTUNE" roce check --traffic -t 3 --net tcp --span 200ms --json "$tmp/t.json"

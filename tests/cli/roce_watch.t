@@ -7,7 +7,7 @@ cd "$tmp" || exit 99
 python3 "$CT_SRCDIR/tests/roce/trees.py" trees > list || exit 99
 tree=trees/mlx5-healthy
 
-# Every turn counts something: words sent, a NAK, two marks, pause sent to the network.
+# Every turn counts something: words sent, a NAK, two marks, pause sent to the network; notifications are set back.
 cat > turn.py <<- 'END'
 	import os, re, sys
 	tree = sys.argv[1]
@@ -22,6 +22,7 @@ cat > turn.py <<- 'END'
 	    put(port + "counters/port_xmit_data", 2000000000000 + 25000 * i)
 	    put(port + "hw_counters/packet_seq_err", 100 + i)
 	    put(port + "hw_counters/np_ecn_marked_roce_packets", 50000 + 2 * i)
+	    put(port + "hw_counters/np_cnp_sent", 47000 - i)
 	    put(tree + "/said/ethtool-S-eth2", re.sub("(tx_prio3_pause_duration: ).*", rf"\g<1>{i}",
 	        re.sub("(tx_prio3_pause: ).*", rf"\g<1>{10 * i}", said)))
 	    open("started", "w").close()
@@ -36,14 +37,14 @@ touch stop
 wait
 looks=$(grep -c '^ *[0-9.]* s .* mlx5_0:1 ' <<< "$out")
 like "a line for each look" "$looks" '^[1-5]$'
-like "what rises is shown" "$out" 'tx [0-9.]+ .B/s .*pause in 0  pause out [1-9][0-9]*  marks [1-9][0-9]*  CNPs 0  again [1-9]'
+like "what rises is shown" "$out" 'tx [0-9.]+ .B/s .*pause in 0  pause out [1-9][0-9]*  marks [1-9][0-9]*  CNPs >=[1-9][0-9]*  again [1-9]'
 like "share of the time that it pauses others" "$out" 'pauses others [0-9.]+%'
 like "who originates the pause" "$out" '^pause begins at .* mlx5_0:1$'
 is "a record for each look" "$(grep -c '"kind": *"look"' w/watch.jsonl)" "$looks"
 is "newest look as JSON" "$(python3 -c '
 import json
 p = json.load(open("w.json"))["hosts"][0]["ports"][0]
-print(p["rate_of"], "marks" in p, p["drops"], "rx_pause_share" in p)')" "RDMA True 0 True"
+print(p["rate_of"], "marks" in p, p["drops"], "rx_pause_share" in p, p["at_least"])')" "RDMA True 0 True ['cnps']"
 like "Prometheus: type" "$(cat w.prom)" '^# TYPE colltune_port_tx_Bps gauge$'
 like "Prometheus: sample" "$(cat w.prom)" '^colltune_port_marks\{host="[^"]+",device="mlx5_0",port="1"\} [0-9]+$'
 ok "view" "$COLLTUNE" view w
