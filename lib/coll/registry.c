@@ -22,8 +22,17 @@ static const struct ct_coll_ops verbs_row = {
 		"to have it",
 };
 
+/* Ascend NPUs: HCCL has interfaces and types of its own (HcclAllReduce on streams of AscendCL). */
+static const struct ct_coll_ops hccl_row = {
+	.abi = CT_COLL_ABI,
+	.name = "hccl",
+	.summary = "Huawei's collective library for Ascend NPUs",
+	.missing = "its ABI is its own, not NCCL's, and no backend is written for it; a library for NPUs that "
+		"has NCCL's goes by --coll nccl --nccl-lib FILE --gpu-lib FILE",
+};
+
 static const struct ct_coll_ops *const rows[] = { &ct_coll_native, &mpi_row, &verbs_row,
-	&ct_coll_nccl, &ct_coll_trace, NULL };
+	&ct_coll_nccl, &hccl_row, &ct_coll_trace, NULL };
 
 enum { NROWS = sizeof(rows) / sizeof(rows[0]) - 1, MAX_NAMES = 32 };
 

@@ -17,7 +17,7 @@ below() {
 
 ok "with what is built here" timeout 60 "$COLLTUNE" list
 is "transports" "$(rows transports)" "self shm tcp verbs "
-is "backends" "$(rows backends)" "native mpi verbs nccl trace "
+is "backends" "$(rows backends)" "native mpi verbs nccl hccl trace "
 for name in self shm tcp verbs; do
 	like "$name: its path, or why not" "$(below transports "$name")" '^ +(here|missing|cannot run here): .'
 done
@@ -41,7 +41,7 @@ like "advice" "$(rows advice)" '^oversubscription .*rank-placement .*defaults $'
 like "rules of fabrics" "$(rows 'rules of fabrics')" '^fabric-partial '
 
 ok "without the module" timeout 60 "$COLLTUNE" list --module-dir "$tmp"
-is "without the module: backends" "$(rows backends)" "native mpi verbs nccl trace "
+is "without the module: backends" "$(rows backends)" "native mpi verbs nccl hccl trace "
 like "without the module: why" "$(below backends mpi)" '^ +missing: .*colltune-mpi\.so'
 for part in transports backends; do
 	like "without the module: why no verbs among $part" "$(below $part verbs)" \

@@ -391,6 +391,8 @@ static void registry(void **state)
 	assert_int_equal(ct_coll_find("native", NULL, &ops), CT_OK);
 	assert_int_equal(ct_coll_find("mpi", NULL, &ops), CT_OK);
 	assert_non_null(ops->missing);
+	assert_int_equal(ct_coll_find("hccl", NULL, &ops), CT_OK);
+	assert_non_null(strstr(ops->missing, "its ABI is its own"));
 	assert_int_equal(ct_coll_find("natve", NULL, &ops), CT_INVALID);
 	assert_non_null(strstr(ct_why(), "native"));
 }

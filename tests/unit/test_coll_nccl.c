@@ -53,13 +53,17 @@ static ct_status open_and_close(const struct ct_boot *boot, void *arg)
 static ct_status run(struct job *job, const char *fault)
 {
 	static char lib[1024];
+	ct_status status;
 
 	snprintf(lib, sizeof(lib), "%s/nccl-host.so", getenv("COLLTUNE_MODULE_DIR"));
 	job->settings.nccl.lib = lib;
 	if (job->settings.nccl.gpu_lib == NULL)
 		job->settings.nccl.gpu_lib = lib;
 	setenv("CT_FAKE_NCCL_FAULT", fault, 1);
-	return ct_threads_run(RANKS, ages, open_and_close, job, NULL);
+	status = ct_threads_run(RANKS, ages, open_and_close, job, NULL);
+	if (status != CT_OK)
+		print_message("# %s\n", ct_why());
+	return status;
 }
 
 /* Nobody can ever succeed, so the deadline may be as short as one likes. */
