@@ -6,7 +6,6 @@
  * thread that is left behind at the deadline.
  */
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +57,6 @@ struct work {
 	struct ct_group group;
 	int rank, nranks;
 	bool splits;
-	_Atomic(const char *) call; /* the one under way */
 	void *comm, *parent;
 	ct_status status;
 	char why[420];
@@ -106,7 +104,6 @@ static ct_status make_comm(struct work *w)
 		status = check_split(&w->lib);
 	if (status != CT_OK || !w->splits)
 		return status;
-	atomic_store(&w->call, "ncclCommSplit");
 	w->parent = w->comm;
 	w->comm = NULL;
 	return ct_nccl_status(&w->lib, w->parent, "ncclCommSplit", w->lib.call.split(w->parent,
@@ -137,16 +134,17 @@ static void abort_made(void *arg)
 static ct_status join_blocking(struct ct_nccl *row, const struct ct_nccl_id *id, struct ct_deadline by)
 {
 	struct work *w = new_work(row);
+	bool splits = w != NULL && w->splits;
 	ct_status status;
 
 	if (w == NULL)
 		return CT_NOMEM;
 	w->id = *id;
-	atomic_store(&w->call, "ncclCommInitRank");
 	status = ct_nccl_bounded(make, abort_made, w, by);
 	if (status == CT_TIMEOUT) {
-		row->stranded = true;
-		return too_late(row, atomic_load(&w->call), "has not returned");
+		row->stranded = true; /* W is the thread's from here on */
+		return too_late(row, splits ? "ncclCommInitRank or ncclCommSplit" : "ncclCommInitRank",
+			"has not returned");
 	}
 	if (status == CT_OK) {
 		row->comm = w->comm;
