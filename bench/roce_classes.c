@@ -161,7 +161,7 @@ static void show_missing(const json_t *list, struct ct_buf *out)
 		ct_buf_add(&line, "%s%s: %s", i > 0 ? "; " : "", clean(row, "who", name), why);
 	}
 	if (line.used > 0)
-		ct_buf_wrapped(out, "  not tried: ", line.text);
+		ct_buf_wrapped(out, "  not proved: ", line.text);
 	ct_buf_free(&line);
 }
 

@@ -194,11 +194,21 @@ static void wait_for_counters(const struct ct_rides *r)
 		continue;
 }
 
+void ct_rides_none(struct ct_rides *r, const char *who, const char *why)
+{
+	if (r == NULL || r->nnone == NONE)
+		return;
+	snprintf(r->none[r->nnone].who, sizeof(r->none[0].who), "%.23s", who);
+	ct_text_clean(r->none[r->nnone++].why, WHY, why);
+}
+
 void ct_rides_end(struct ct_rides *r, const char *who, const char *library,
 	const struct ct_job_settings *job)
 {
 	if (r == NULL)
 		return;
+	if (r->n == 0)
+		ct_rides_none(r, who, "its flows ran, but this host has no active RoCE port to look at");
 	wait_for_counters(r);
 	for (size_t i = 0; i < r->n; i++) {
 		struct port *p = &r->list[i];
@@ -213,14 +223,6 @@ void ct_rides_end(struct ct_rides *r, const char *who, const char *library,
 		set_told(ride, who, job);
 		set_left(r, p, ride);
 	}
-}
-
-void ct_rides_none(struct ct_rides *r, const char *who, const char *why)
-{
-	if (r == NULL || r->nnone == NONE)
-		return;
-	snprintf(r->none[r->nnone].who, sizeof(r->none[0].who), "%.23s", who);
-	ct_text_clean(r->none[r->nnone++].why, WHY, why);
 }
 
 void ct_rides_give(const struct ct_rides *r, struct ct_ends *ends)

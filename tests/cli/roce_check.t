@@ -116,6 +116,7 @@ run "$COLLTUNE" roce watchh
 like "a verb misspelt" "$err" 'no verb "watchh"; did you mean "watch"'
 run "$COLLTUNE" roce check --traffic -t 3 --net tcp --span 200ms --json "$tmp/t.json"
 like "--traffic by threads: exit status" "$status" '^[15]$' # one way may be slower than the other here
+like "--traffic by threads: a library that the job lacks" "$(tr -s ' \n' ' ' <<< "$out")" 'not proved: .*mpi: backend mpi'
 like "--traffic by threads: both directions" "$(cat "$tmp/t.json")" '"forward_Bps": [1-9]'
 run "$COLLTUNE" roce check --traffic
 is "--traffic alone: exit status" "$status" 2

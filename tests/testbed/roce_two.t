@@ -97,7 +97,7 @@ like "rewritten on its way out: named" "$ours" \
 like "not rewritten at the other host" "$theirs" 'rxe1: mpi \([^)]*pml ucx\) rode on DSCP 26 \(100 %\)'
 unlike "not rewritten at the other host: nothing is found" "$theirs" 'library-'
 tc qdisc del dev e1 clsact
-like "a library that is not there" "$all" 'not tried: nccl: '
+like "a library that is not there" "$all" 'not proved: nccl: '
 
 both watch --interval 1s --duration 2s
 is "watch: a port of each host" "$(grep -oE 'testbed[12] rxe1:1 ' <<< "$out" | sort -u | tr -d '\n')" \
