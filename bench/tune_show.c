@@ -31,7 +31,7 @@ static void show_sizes(const struct ct_tune_part *part)
 		"fastest");
 	for (size_t i = 0; i < part->nsizes; i++) {
 		const struct ct_cell_times *own = ct_times(s, i, 0), *best;
-		char text[96], predicted[24] = "-";
+		char text[96], predicted[24] = "-", by_default[24] = "-", ratio[24] = "-";
 		int64_t ns;
 
 		if (!s->measured[i])
@@ -40,12 +40,39 @@ static void show_sizes(const struct ct_tune_part *part)
 		ns = part->predicted[s->best[i] * part->nsizes + i];
 		if (ns > 0)
 			snprintf(predicted, sizeof(predicted), "%.2f", (double)ns / 1e3);
-		printf("%14llu %12.2f %12.2f %8.2f %12s  %s%s%s\n", (unsigned long long)part->sizes[i],
-			(double)own->median / 1e3, time_of(best) / 1e3, (double)own->median / time_of(best),
-			predicted, ct_tune_cell_text(&part->cells[s->best[i]], text),
+		/* what the default takes jumps between sizes: where it has no sample nobody knows */
+		if (own->n > 0) {
+			snprintf(by_default, sizeof(by_default), "%.2f", (double)own->median / 1e3);
+			snprintf(ratio, sizeof(ratio), "%.2f", (double)own->median / time_of(best));
+		}
+		printf("%14llu %12s %12.2f %8s %12s  %s%s%s\n", (unsigned long long)part->sizes[i],
+			by_default, time_of(best) / 1e3, ratio, predicted,
+			ct_tune_cell_text(&part->cells[s->best[i]], text),
 			best->n > 0 ? "" : " (by the sizes next to it)",
 			s->resolved[i] ? "" : " (not resolved)");
 	}
+}
+
+/* What is known of the gain of R beside the default. */
+static void show_gain(const struct ct_tune_part *part, const struct ct_stretch *r)
+{
+	char at[32];
+
+	ct_size_text(part->sizes[r->checked_at], at);
+	if (r->samples > 0)
+		printf("%.2f [%.2f %.2f] times as fast as the default at %s B (%u fresh samples)%s\n",
+			r->gain, r->low, r->high, at, r->samples,
+			r->guessed ? "; where it begins was not searched to the end" : "");
+	else if (r->low > 0 && isfinite(r->high))
+		printf("%.2f [%.2f %.2f] times as fast as the default in the search at %s B; the budget "
+			"left no time to check it\n", r->gain, r->low, r->high, at);
+	else if (ct_times(&part->found, r->checked_at, 0)->n > 0 &&
+		ct_times(&part->found, r->checked_at, r->cell)->n > 0)
+		printf("%.2f times as fast as the default in the search at %s B, by too few samples for an "
+			"interval; the budget left no time to check it\n", r->gain, at);
+	else
+		printf("not measured beside the default at %s B: fastest by the sizes next to it; the budget "
+			"left no time to check it\n", at);
 }
 
 static void show_rules(const struct ct_tune_part *part)
@@ -63,13 +90,7 @@ static void show_rules(const struct ct_tune_part *part)
 		printf("# rule: %s to %s: %s, ", ct_size_text(part->sizes[r->first], low),
 			ct_size_text(part->sizes[r->last], high),
 			ct_tune_cell_text(&part->cells[r->cell], text));
-		if (r->samples > 0)
-			printf("%.2f [%.2f %.2f] times as fast as the default at %s B (%u fresh samples)%s\n",
-				r->gain, r->low, r->high, ct_size_text(part->sizes[r->checked_at], low),
-				r->samples, r->guessed ? "; where it begins was not searched to the end" : "");
-		else
-			printf("%.2f [%.2f %.2f] times as fast as the default in the search; the budget left "
-				"no time to check it\n", r->gain, r->low, r->high);
+		show_gain(part, r);
 	}
 	if (rules == 0)
 		printf("# defaults are best\n");

@@ -24,7 +24,7 @@ EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/checks/tarball \
 	scripts/demo scripts/gpu-check scripts/setup scripts/test \
 	scripts/bench-fabric scripts/bench-perftest scripts/bench-perftest.py scripts/bench-tune \
-	scripts/count-instructions scripts/count-instructions.py \
+	scripts/cost-table scripts/count-instructions scripts/count-instructions.py \
 	scripts/bench-ucx scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh
 
 # Native collectives against the MPI library's own, on this machine; minutes, not a test.

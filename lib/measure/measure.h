@@ -227,6 +227,7 @@ struct ct_trial {
 	uint32_t warmup; /* calls before a candidate's first sample; 0 = 1 */
 	bool cold;       /* no warm-up call: the first call is a sample (unless it is verified) */
 	bool verify;     /* compare the data of a candidate's next call */
+	uint64_t since_ns; /* of this rank's clock: elapsed time counts from then; 0 = from the call */
 };
 
 struct ct_trial_out {

@@ -250,7 +250,7 @@ ct_status ct_trials_take(struct ct_trials *t, const struct ct_trial *trial, stru
 	size_t n = (size_t)trial->n * trial->samples;
 	int64_t *v = ct_alloc(n + trial->n + 3, sizeof(*v));
 	uint32_t *order = ct_alloc(trial->n, sizeof(*order));
-	uint64_t begin = ct_now_ns();
+	uint64_t begin = trial->since_ns > 0 ? trial->since_ns : ct_now_ns();
 	ct_status mine = CT_OK, status;
 	char size[32];
 

@@ -10,7 +10,7 @@
 
 #include "tune.h"
 
-enum { POINTS = 7, SAMPLES = 5, WINDOW = 16, WINDOW_LARGE = 4, WORK_BYTES = 256 << 10, WORK_TRIES = 5 };
+enum { POINTS = 7, SAMPLES = 5, SAMPLES_LARGE = 2, WINDOW = 16, WINDOW_LARGE = 4, WORK_BYTES = 256 << 10, WORK_TRIES = 5 };
 
 static const uint64_t point_bytes[POINTS] = { 8, 256, 4 << 10, 32 << 10, 128 << 10, 512 << 10, 2 << 20 };
 
@@ -40,7 +40,6 @@ struct measuring {
 	struct ct_tuned *tuned;
 	uint32_t candidate;
 	const uint32_t *partner;
-	uint64_t *spent_ns;
 };
 
 /* Median time of one start of WINDOW messages of BYTES: 0 = cannot be measured. */
@@ -48,7 +47,8 @@ static ct_status time_of(struct measuring *m, ct_coll coll, uint64_t bytes, uint
 {
 	struct ct_test test = { .coll = coll, .type = CT_FLOAT, .op = CT_SUM, .bytes = bytes,
 		.window = window, .partner = m->partner };
-	struct ct_trial trial = { .test = &test, .which = &m->candidate, .n = 1, .samples = SAMPLES };
+	uint32_t n = bytes > WORK_BYTES ? SAMPLES_LARGE : SAMPLES;
+	struct ct_trial trial = { .test = &test, .which = &m->candidate, .n = 1, .samples = n };
 	uint64_t samples[SAMPLES];
 	ct_status each, status;
 	struct ct_trial_out out = { samples, &each, 0 };
@@ -57,11 +57,10 @@ static ct_status time_of(struct measuring *m, ct_coll coll, uint64_t bytes, uint
 	*ns = 0;
 	if (status != CT_OK)
 		return status;
-	*m->spent_ns += out.elapsed_ns;
 	if (each != CT_OK)
 		return CT_OK;
-	ct_sort_u64(samples, SAMPLES);
-	*ns = (double)ct_median(samples, SAMPLES) * (coll == CT_P2P_LATENCY ? 1 : window);
+	ct_sort_u64(samples, n);
+	*ns = (double)ct_median(samples, n) * (coll == CT_P2P_LATENCY ? 1 : window);
 	return CT_OK;
 }
 
@@ -134,8 +133,10 @@ ct_status ct_tune_measure_links(struct ct_session *session, struct ct_tuned *t, 
 	const struct ct_world *w = ct_session_world(session);
 	struct ct_tune_links *links = &t->links[i];
 	uint32_t *partner = ct_alloc(w->nranks, sizeof(*partner));
-	struct measuring m = { session, t, 0, partner, &links->spent_ns };
+	struct measuring m = { session, t, 0, partner };
 	double reduce_ns = 0, copy_ns = 0;
+	uint64_t begin = ct_now_ns();
+	int64_t spent;
 	ct_status status = partner != NULL ? ct_trials_add(t->trials, &t->base[i], &m.candidate) : CT_NOMEM;
 
 	status = ct_session_agree(session, status);
@@ -158,6 +159,10 @@ ct_status ct_tune_measure_links(struct ct_session *session, struct ct_tuned *t, 
 	ct_free(partner);
 	links->host.reduce_ns = links->net.reduce_ns = reduce_ns;
 	links->host.copy_ns = links->net.copy_ns = copy_ns;
+	spent = (int64_t)(ct_now_ns() - begin);
+	if (status == CT_OK)
+		status = ct_session_max(session, &spent, 1);
+	links->spent_ns = (uint64_t)spent;
 	return status;
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A race: who is plainly slower leaves, then the slower half. See race.h. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "race.h"
 
 /* Deviations at which a cell leaves; differences that matter to nobody. */
-static const double leave = 2.5, near = 1.03, cheap = 0.01;
+static const double leave = 2.5, near = 1.03, cheap = 0.01, much = 0.5;
+
+enum { FEW = 3 };
 
 /* Is CELL surely slower than BEST at size I by now? */
 static bool hopeless(const struct ct_race *run, size_t i, uint32_t cell, uint32_t best)
@@ -90,6 +93,39 @@ static uint32_t least_samples(const struct ct_race *run, size_t i, const struct 
 	return have;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+ct_status ct_race_look(struct ct_race *run, size_t i, const struct ct_race_list *list)
+{
+	double late[CT_SEARCH_MOST_CELLS], sorted[CT_SEARCH_MOST_CELLS];
+	struct ct_race_list again = { .n = 0 };
+	ct_status status;
+	uint32_t n = 0;
+
+	for (uint32_t k = 0; k < list->n; k++)
+		late[k] = ct_race_guess(run, i, list->cell[k]).log_ns;
+	status = ct_race_take(run, i, list, 1, false);
+	for (uint32_t k = 0; k < list->n; k++) {
+		const struct ct_cell_times *t = ct_times(run->out, i, list->cell[k]);
+
+		late[k] = t->n > 0 && late[k] != 0 ? log((double)t->ns[t->n - 1]) - late[k] : NAN;
+		sorted[n] = late[k];
+		n += isfinite(late[k]);
+	}
+	if (status != CT_OK)
+		return status;
+	qsort(sorted, n, sizeof(*sorted), compare);
+	for (uint32_t k = 0; k < list->n; k++)
+		if (late[k] > (n < FEW ? 0 : sorted[n / 2]) + much)
+			ct_race_put(&again, list->cell[k]);
+	return ct_race_take(run, i, &again, 1, false);
+}
+
 /* Brings the cells of LIST up to CT_RACE_RUNGS samples, fewer at each rung; CAP ns may be spent,
  * the first few samples apart. */
 ct_status ct_race_run(struct ct_race *run, size_t i, struct ct_race_list *list, double cap)
@@ -98,7 +134,9 @@ ct_status ct_race_run(struct ct_race *run, size_t i, struct ct_race_list *list, 
 	ct_status status = CT_OK;
 
 	/* where a call costs next to nothing two samples are too few */
-	uint32_t rung = ct_race_cost(run, i, list, ct_race_rungs[1]) < cheap * ct_race_left(run);
+	uint32_t rung = ct_race_first(run, i) - 1;
+
+	rung += ct_race_cost(run, i, list, ct_race_rungs[2]) < cheap * ct_race_left(run);
 
 	for (; rung < CT_RACE_RUNGS && list->n > 0; rung++) {
 		struct ct_race_list behind = { .n = 0 };
@@ -111,7 +149,8 @@ ct_status ct_race_run(struct ct_race *run, size_t i, struct ct_race_list *list, 
 			ct_race_cost(run, i, &behind, ct_race_rungs[rung] - have) >
 			end)
 			break;
-		status = ct_race_take(run, i, &behind, ct_race_rungs[rung] - have, false);
+		status = rung == 0 && have == 0 ? ct_race_look(run, i, &behind) :
+			ct_race_take(run, i, &behind, ct_race_rungs[rung] - have, false);
 		if (status != CT_OK)
 			return status;
 		ct_race_judge(run, i);

@@ -9,12 +9,17 @@
 
 #include "search.h"
 
-enum { CT_RACE_FIRST = 2, CT_RACE_RUNGS = 5 };
+enum { CT_RACE_RUNGS = 6 };
 extern const uint32_t ct_race_rungs[CT_RACE_RUNGS]; /* samples that a cell has after each round */
 
 /* Choices so near are one; a call so long is not spent on small differences. */
 extern const double ct_race_not_worse, ct_race_long_ns;
 extern const double ct_race_sure; /* deviations to one side: 95 % */
+
+/* Logarithm of ns, and its standard error: INFINITY where nothing is known. */
+struct ct_guess {
+	double log_ns, se;
+};
 
 struct ct_race {
 	const struct ct_search_in *in;
@@ -25,10 +30,14 @@ struct ct_race {
 	uint64_t allowed_ns;  /* share of the effort, at most the budget */
 	double kept_ns;       /* of it, for what comes later */
 	double noise[CT_SEARCH_MOST_SIZES]; /* spread of a sample's logarithm */
+	double rough;         /* of a cell's time beside the others' from size to size: logarithms */
+	double first_call;    /* how much longer a first call takes: a logarithm */
 	size_t where;         /* size at which cells are prepared; moving on gives them up */
 	bool ready[CT_SEARCH_MOST_CELLS], verified[CT_SEARCH_MOST_CELLS];
 	double beside_ns;     /* preparing, meeting and telling: so far, beside the samples themselves */
 	uint32_t prepared;    /* cells at sizes that were prepared for it */
+	struct ct_guess *alone; /* [size][cell], what race_guess.c has computed and is still true: */
+	bool *computed;
 	size_t at[CT_SEARCH_MOST_SIZES]; /* anchors, ascending */
 	size_t nat;
 };
@@ -78,15 +87,20 @@ void ct_race_judge(struct ct_race *run, size_t i);
 
 /* ---- what a call takes: race_guess.c ------------------------------------------------------------ */
 
-/* Logarithm of ns, and its standard error: INFINITY where nothing is known. */
-struct ct_guess {
-	double log_ns, se;
-};
-
 struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell);
 
 /* The levels and the noise of size I, after samples were taken there. */
 void ct_race_levels(struct ct_race *run, size_t i);
+
+/* Learns from all sizes how rough times are from size to size, and how long first calls take. */
+void ct_race_common(struct ct_race *run);
+
+/* What was computed of CELL is no longer true. */
+void ct_race_forget(struct ct_race *run, uint32_t cell);
+
+/* One sample of each cell of LIST at size I. One that took much longer than was expected of it, beside what
+ * all took, may have been late by some other cause: it gets another. What TAKE says. */
+ct_status ct_race_look(struct ct_race *run, size_t i, const struct ct_race_list *list);
 
 /* ---- one race: race.c --------------------------------------------------------------------------- */
 
@@ -98,6 +112,9 @@ ct_status ct_race_run(struct ct_race *run, size_t i, struct ct_race_list *list, 
 
 /* The best cell of FAMILY at the nearest size that knows one, the smaller ones first; else its first. */
 void ct_race_put_known(const struct ct_race *run, size_t i, struct ct_race_list *list);
+
+/* Samples of a first look at size I: two, of long calls one. */
+uint32_t ct_race_first(const struct ct_race *run, size_t i);
 
 /* Whom to try first at size I, for CAP ns. */
 void ct_race_choose(struct ct_race *run, size_t i, double cap, struct ct_race_list *list);

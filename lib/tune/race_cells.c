@@ -7,7 +7,7 @@
 
 enum { MOVES = 3 };
 
-static const double hopeless = 1.05, model_hopeless = 2, worth_knobs = 1.5, new_hope = 0.03;
+static const double hopeless = 1.05, model_hopeless = 2, worth_knobs = 1.5, new_hope = 0.03, small_part = 12, much_slower = 2.5, far_off = 1.5, at_once = 0.25;
 
 /* The least that any cell is expected to take at size I, as a logarithm: its guess and one deviation. */
 static double least_expected(const struct ct_race *run, size_t i)
@@ -179,45 +179,76 @@ static void enqueue(struct queue *q, uint32_t cell, double hope)
 	q->list.cell[k] = cell;
 }
 
-/* The best known cell of each family that is not hopeless, and those next to it that nobody has tried at
- * any size: knobs that were the same as another until now. */
+/* What is expected of CELL at size I: of who has never been tried, a little more than of the best that is
+ * known of its family. */
+static double expected_of(const struct ct_race *run, size_t i, uint32_t cell)
+{
+	uint32_t kin = known_at(run, i, run->in->cells[cell].family);
+
+	if (isfinite(ct_race_guess(run, i, cell).se))
+		return hope(run, i, cell);
+	return isfinite(ct_race_guess(run, i, kin).se) ? hope(run, i, kin) - new_hope : 0;
+}
+
+/* All that are not hopeless. */
 static void queue_up(struct ct_race *run, size_t i, struct queue *q)
 {
 	double least_model = least_predicted(run, i), least = least_expected(run, i);
 
 	q->list.n = 0;
-	for (uint32_t f = 1; f < run->nfamilies; f++) {
-		uint32_t cell = known_at(run, i, f);
+	for (uint32_t c = 1; c < run->in->ncells; c++)
+		if (ct_race_usable(ct_times(run->out, i, c)) && !ct_race_same(run, c, i) &&
+			!pruned(run, i, c, least, least_model))
+			enqueue(q, c, expected_of(run, i, c));
+}
 
-		if (ct_race_same(run, cell, i) || pruned(run, i, cell, least, least_model))
-			continue;
-		enqueue(q, cell, hope(run, i, cell));
-		for (uint32_t c = 1; c < run->in->ncells; c++)
-			if (!ct_race_same(run, c, i) && ct_race_next_to(run, i, cell, c) &&
-				!isfinite(ct_race_guess(run, i, c).se) && hope(run, i, cell) > 0)
-				enqueue(q, c, hope(run, i, cell) - new_hope);
+uint32_t ct_race_first(const struct ct_race *run, size_t i)
+{
+	return ct_race_estimate(run, i, 0) > ct_race_long_ns ? 1 : 2;
+}
+
+/* All that run here, but for those that are several times slower at the sizes next to it. */
+static void put_all(const struct ct_race *run, size_t i, struct ct_race_list *list)
+{
+	double least = least_expected(run, i);
+
+	for (uint32_t c = 0; c < run->in->ncells; c++) {
+		struct ct_guess g = ct_race_guess(run, i, c);
+		bool slow = isfinite(g.se) && g.log_ns - far_off * g.se - least > log(much_slower);
+
+		if (c == 0 || (ct_race_usable(ct_times(run->out, i, c)) && !ct_race_same(run, c, i) && !slow))
+			ct_race_put(list, c);
 	}
 }
 
-/* All that is known where a first look costs little, which is when the ranking is known least; else in the
- * order of what is expected, as far as a first look fits CAP; the default and the most hopeful one in
- * any case. */
+/* All sizes whose calls take so much less than those of the largest cost together, with a sample of every
+ * cell, about a tenth of what a search may spend. */
+static bool is_small(const struct ct_race *run, size_t i)
+{
+	return ct_race_estimate(run, i, 0) * small_part <= ct_race_estimate(run, run->in->nsizes - 1, 0);
+}
+
+/* All where a first look costs little: times are rough from size to size, and a guess may err. Else in the
+ * order of what is expected, as far as a first look fits CAP; the default and the most hopeful one in any
+ * case. */
 void ct_race_choose(struct ct_race *run, size_t i, double cap, struct ct_race_list *list)
 {
 	struct ct_race_list tried = { .n = 0 };
 	struct queue queue;
+	double cost;
 
 	list->n = 0;
-	ct_race_put_known(run, i, list);
-	if (ct_race_cost(run, i, list, CT_RACE_FIRST) <= cap / 2)
+	put_all(run, i, list);
+	cost = ct_race_cost(run, i, list, ct_race_first(run, i));
+	if (cost <= cap || (is_small(run, i) && cost <= at_once * ct_race_left(run)))
 		return;
-	queue_up(run, i, &queue);
 	list->n = 0;
+	queue_up(run, i, &queue);
 	ct_race_put(list, 0);
 	for (uint32_t k = 0; k < queue.list.n; k++) {
 		ct_race_put(&tried, queue.list.cell[k]);
 		/* the default is tried whatever it costs, and may be better than it looks from below */
-		if (k > 0 && ct_race_cost(run, i, &tried, CT_RACE_FIRST) > cap)
+		if (k > 0 && ct_race_cost(run, i, &tried, ct_race_first(run, i)) > cap)
 			break;
 		ct_race_put(list, queue.list.cell[k]);
 	}
@@ -241,7 +272,7 @@ ct_status ct_race_climb(struct ct_race *run, size_t i, double cap)
 				put_neighbours(run, i, known_at(run, i, f), &list);
 		}
 		if (list.n == 0 ||
-			(double)run->out->spent_ns + ct_race_cost(run, i, &list, CT_RACE_FIRST) > end)
+			(double)run->out->spent_ns + ct_race_cost(run, i, &list, ct_race_first(run, i)) > end)
 			break;
 		ct_race_put(&list, run->out->best[i]);
 		ct_race_put(&list, 0);

@@ -9,14 +9,17 @@
 
 #include "race.h"
 
-enum { BESIDE = 2, POINTS = CT_SEARCH_MOST_SIZES, DIFFERENCES = 512, DIFFERENCES_ENOUGH = 12 };
+enum { BESIDE = 4, ENOUGH = 5, FEW = 4 /* samples */, POINTS = CT_SEARCH_MOST_SIZES, DIFFERENCES = 512, DIFFERENCES_ENOUGH = 12 };
 
 static const double outlier = 4, jump = 2.5;
 static const double normal_difference = 0.9539; /* median of |a - b|, a and b standard normal */
-static const double own_error = 0.006, error_apart = 0.015; /* of the line, the second for each doubling */
+static const double normal_middle = 0.6745;      /* median of |a| */
+static const double own_error = 0.006, error_apart = 0.015; /* of the line; the second, at least, for each doubling */
 static const double growth = 0.5, growth_error = 0.35;      /* of one point's logarithm with the bytes' */
 static const double ratio_error = 0.12; /* of two cells' times, for each doubling */
-static const double least_noise = 0.005, most_noise = 1;
+static const double default_error = 0.25, beyond_error = 1;
+static const double least_noise = 0.005, most_noise = 1, most_rough = 0.2;
+static const double first_call = 0.1, first_call_error = 0.05; /* as long as nobody knows better */
 
 static int compare(const void *a, const void *b)
 {
@@ -56,7 +59,7 @@ static double noise_at(const struct ct_race *run, size_t i)
 
 /* Mean of the logarithms but for those far from the middle one, which are late by some other cause: as first
  * calls often are. */
-static void level(struct ct_cell_times *t, double noise)
+static void level(struct ct_cell_times *t, double noise, double excess)
 {
 	double v[CT_SEARCH_MOST_SAMPLES], middle, sum = 0;
 	uint32_t first = (uint32_t)__builtin_popcountll(t->cold);
@@ -77,14 +80,98 @@ static void level(struct ct_cell_times *t, double noise)
 			t->counted++;
 		}
 	}
-	t->level = sum / t->counted;
+	t->level = sum / t->counted - (t->n == first ? excess : 0);
+}
+
+/* ---- what all cells have in common --------------------------------------------------------------- */
+
+static double median_of(double *list, size_t n)
+{
+	qsort(list, n, sizeof(*list), compare);
+	return list[n / 2];
+}
+
+/* How much longer first calls took than the next ones. */
+static double first_call_of(const struct ct_race *run)
+{
+	double list[DIFFERENCES];
+	size_t n = 0;
+
+	for (size_t i = run->out->nsizes; i-- > 0;)
+		for (uint32_t c = 0; c < run->out->ncells && n < DIFFERENCES; c++) {
+			const struct ct_cell_times *t = ct_times(run->out, i, c);
+
+			if (t->n > 1 && (t->cold & 3) == 1)
+				list[n++] = log((double)t->ns[0]) - log((double)t->ns[1]);
+		}
+	return n > 0 ? fmax(0, median_of(list, n)) : first_call;
+}
+
+/* How far the level of CELL at size I is from the middle of those next to it, beside how far the cells are
+ * on average; NAN: it is not known. */
+static double bend(const struct ct_race *run, size_t i, uint32_t cell)
+{
+	const struct ct_cell_times *t = ct_times(run->out, i, cell), *below = t - run->out->ncells,
+		*above = t + run->out->ncells;
+
+	if (t->counted == 0 || below->counted == 0 || above->counted == 0)
+		return NAN;
+	return t->level - (below->level + above->level) / 2;
+}
+
+/* Spread of a cell's time around what the sizes next to it tell, that of samples apart. */
+static double roughness(const struct ct_race *run)
+{
+	double list[DIFFERENCES], samples = 0, all;
+	size_t n = 0;
+
+	for (size_t i = 1; i + 1 < run->out->nsizes; i++) {
+		double own[CT_SEARCH_MOST_CELLS], sorted[CT_SEARCH_MOST_CELLS];
+		size_t here = 0;
+
+		for (uint32_t c = 1; c < run->out->ncells; c++) {
+			own[here] = bend(run, i, c);
+			sorted[here] = own[here];
+			here += isfinite(own[here]);
+		}
+		for (size_t k = 0; k < here && here > 2 && n < DIFFERENCES; k++) {
+			list[n++] = fabs(own[k] - median_of(sorted, here));
+			samples += run->noise[i] * run->noise[i] / FEW;
+		}
+	}
+	if (n < ENOUGH)
+		return error_apart;
+	/* a size and half of those next to it: 1.5 variances */
+	all = median_of(list, n) / normal_middle;
+	return fmin(most_rough, sqrt(fmax(error_apart * error_apart, all * all / 1.5 - samples / (double)n)));
 }
 
 void ct_race_levels(struct ct_race *run, size_t i)
 {
 	run->noise[i] = noise_at(run, i);
-	for (uint32_t c = 0; c < run->out->ncells; c++)
-		level(ct_times(run->out, i, c), run->noise[i]);
+	for (uint32_t c = 0; c < run->out->ncells; c++) {
+		struct ct_cell_times *t = ct_times(run->out, i, c);
+
+		if (t->n == 0 && t->counted == 0)
+			continue;
+		level(t, run->noise[i], run->first_call);
+		ct_race_forget(run, c);
+	}
+}
+
+/* ROUGH changes what is known of all cells: now and then suffices. */
+void ct_race_common(struct ct_race *run)
+{
+	run->rough = roughness(run);
+	run->first_call = first_call_of(run);
+	for (size_t i = 0; i < run->out->nsizes; i++)
+		ct_race_levels(run, i);
+}
+
+void ct_race_forget(struct ct_race *run, uint32_t cell)
+{
+	for (size_t i = 0; i < run->out->nsizes; i++)
+		run->computed[i * run->out->ncells + cell] = false;
 }
 
 /* ---- a line through sizes ---------------------------------------------------------------------- */
@@ -98,10 +185,12 @@ struct line {
 static void put(const struct ct_race *run, size_t i, size_t j, uint32_t cell, struct line *l)
 {
 	const struct ct_cell_times *t = ct_times(run->out, j, cell);
-	double apart = error_apart * (i < j ? (double)(j - i) : (double)(i - j));
+	double apart = run->rough * (i < j ? (double)(j - i) : (double)(i - j));
 
 	l->x[l->n] = (double)run->in->sizes[j] / (double)run->in->sizes[i];
 	l->ns[l->n] = exp(t->level);
+	if (t->n == (uint32_t)__builtin_popcountll(t->cold))
+		apart = hypot(apart, first_call_error);
 	l->w[l->n++] = 1 / (run->noise[j] * run->noise[j] / t->counted + own_error * own_error +
 		apart * apart);
 }
@@ -140,7 +229,7 @@ static void fit(struct line *l)
 
 static bool straight(const struct line *l)
 {
-	for (size_t k = 0; k < l->n && l->n > 2; k++)
+	for (size_t k = 0; k < l->n && l->n > 1; k++)
 		if (fabs(log((l->a + l->b * l->x[k]) / l->ns[k])) * sqrt(l->w[k]) > jump)
 			return false;
 	return true;
@@ -169,8 +258,7 @@ static struct ct_guess from_one(const struct line *l)
 	return (struct ct_guess){ log(l->ns[0]) - growth * log(l->x[0]), sqrt(1 / l->w[0] + far * far) };
 }
 
-/* What is known of CELL at size I by itself. */
-static struct ct_guess alone(const struct ct_race *run, size_t i, uint32_t cell)
+static struct ct_guess compute_alone(const struct ct_race *run, size_t i, uint32_t cell)
 {
 	struct line l = { .n = 0 };
 	bool below = true, above = true;
@@ -191,8 +279,20 @@ static struct ct_guess alone(const struct ct_race *run, size_t i, uint32_t cell)
 		return from_one(&l);
 	if (nearest == SIZE_MAX)
 		nearest = reach;
-	return (struct ct_guess){ log(l.a + l.b), sqrt(l.variance + 4 * error_apart * error_apart *
+	return (struct ct_guess){ log(l.a + l.b), sqrt(l.variance + 4 * run->rough * run->rough *
 		(double)(nearest * nearest)) };
+}
+
+/* What is known of CELL at size I by itself. */
+static struct ct_guess alone(const struct ct_race *run, size_t i, uint32_t cell)
+{
+	size_t at = i * run->out->ncells + cell;
+
+	if (!run->computed[at]) {
+		run->alone[at] = compute_alone(run, i, cell);
+		run->computed[at] = true;
+	}
+	return run->alone[at];
 }
 
 /* The nearest size where CELL has samples; SIZE_MAX: none. */
@@ -207,24 +307,49 @@ static size_t nearest_of(const struct ct_race *run, size_t i, uint32_t cell)
 	return SIZE_MAX;
 }
 
-/* From the nearest size with samples of CELL, as another cell's time grows that is known better. */
+/* From the nearest size with samples of CELL, J, as the times of the other cells grow from there, each as
+ * well as it is known. The default may be another algorithm at either. */
 static struct ct_guess beside(const struct ct_race *run, size_t i, size_t j, uint32_t cell)
 {
-	struct ct_guess best = { 0, INFINITY }, there = alone(run, j, cell);
-	double apart = ratio_error * (i < j ? (double)(j - i) : (double)(i - j));
+	struct ct_guess there = alone(run, j, cell);
+	double apart = ratio_error * (i < j ? (double)(j - i) : (double)(i - j)), sum = 0, weights = 0;
 
-	for (uint32_t c = 1; c < run->in->ncells; c++) {
+	for (uint32_t c = 0; c < run->in->ncells; c++) {
 		struct ct_guess a, b;
+		double w;
 
 		if (c == cell || ct_times(run->out, i, c)->counted == 0 || ct_times(run->out, j, c)->counted == 0)
 			continue;
 		a = alone(run, i, c);
 		b = alone(run, j, c);
-		if (hypot(a.se, b.se) < best.se)
-			best = (struct ct_guess){ a.log_ns - b.log_ns, hypot(a.se, b.se) };
+		w = 1 / (a.se * a.se + b.se * b.se + apart * apart + (c == 0 ? default_error * default_error : 0));
+		sum += w * (a.log_ns - b.log_ns);
+		weights += w;
 	}
-	return (struct ct_guess){ there.log_ns + best.log_ns, sqrt(there.se * there.se + best.se * best.se +
-		apart * apart) };
+	if (!(weights > 0))
+		return (struct ct_guess){ 0, INFINITY };
+	return (struct ct_guess){ there.log_ns + sum / weights, sqrt(there.se * there.se + 1 / weights +
+		apart * apart / 2) };
+}
+
+/* Is there a sample of CELL beyond size I, as seen from size J? */
+static bool between(const struct ct_race *run, size_t i, size_t j, uint32_t cell)
+{
+	for (size_t k = j < i ? i + 1 : 0; k < (j < i ? run->in->nsizes : i); k++)
+		if (ct_times(run->out, k, cell)->counted > 0)
+			return true;
+	return false;
+}
+
+/* Two guesses of one time, which is known no better than they agree. */
+static struct ct_guess together(struct ct_guess a, struct ct_guess b)
+{
+	double wa = 1 / (a.se * a.se), wb = 1 / (b.se * b.se);
+
+	if (!isfinite(a.se) || !isfinite(b.se))
+		return isfinite(a.se) ? a : b;
+	return (struct ct_guess){ (wa * a.log_ns + wb * b.log_ns) / (wa + wb),
+		fmax(sqrt(1 / (wa + wb)), fabs(a.log_ns - b.log_ns) / 2) };
 }
 
 struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell)
@@ -235,5 +360,8 @@ struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell
 	if (j == i || j == SIZE_MAX || cell == 0 || (i < j ? j - i : i - j) > BESIDE)
 		return own;
 	other = beside(run, i, j, cell);
-	return other.se < own.se ? other : own;
+	/* where all leave their lines, as beyond a cache, this one will */
+	if (isfinite(other.se) && !between(run, i, j, cell))
+		own.se = hypot(own.se, beyond_error);
+	return together(own, other);
 }

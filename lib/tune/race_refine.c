@@ -9,7 +9,7 @@
 
 #include "race.h"
 
-enum { VISITS = 100, MORE = 4, LEAST = 2, RIVALS = 3 };
+enum { VISITS = 100, MORE = 4, MORE_LONG = 1, LEAST = 1, RIVALS = 3 };
 
 static const double enough = 0.002, for_default = 0.006, default_jumps = 0.03, fewer = 0.25, dear = 0.3, at_once = 0.4;
 /* Logarithms. */
@@ -82,7 +82,8 @@ static uint32_t rivals_of(const struct ct_race *run, size_t i, uint32_t chosen, 
 /* What is not known at size I, and whom to try for it beside what the rules choose by now. */
 static struct doubt doubt_at(const struct ct_race *run, size_t i)
 {
-	struct doubt doubt = { .most = 0, .samples = MORE };
+	struct doubt doubt = { .most = 0,
+		.samples = ct_race_estimate(run, i, 0) > ct_race_long_ns ? MORE_LONG : MORE };
 	uint32_t chosen = ct_search_choice(run->out, i), cell[RIVALS + 1];
 	double gain[RIVALS + 1] = { 0 };
 	uint32_t n = rivals_of(run, i, chosen, cell, gain);
@@ -161,7 +162,8 @@ ct_status ct_race_refine(struct ct_race *run)
 		i = worth_most(run, &doubt);
 		if (i == SIZE_MAX)
 			break;
-		status = ct_race_take(run, i, &doubt.list, doubt.samples, false);
+		status = doubt.samples == 1 ? ct_race_look(run, i, &doubt.list) :
+			ct_race_take(run, i, &doubt.list, doubt.samples, false);
 		if (status == CT_OK)
 			ct_race_judge(run, i);
 	}

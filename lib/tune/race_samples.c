@@ -5,10 +5,10 @@
 
 #include "race.h"
 
-const uint32_t ct_race_rungs[CT_RACE_RUNGS] = { CT_RACE_FIRST, 4, 8, 16, 24 };
-const double ct_race_not_worse = 1.05, ct_race_long_ns = 500000, ct_race_sure = 1.645;
+const uint32_t ct_race_rungs[CT_RACE_RUNGS] = { 1, 2, 4, 8, 16, 24 };
+const double ct_race_not_worse = 1.05, ct_race_long_ns = 100000, ct_race_sure = 1.645;
 
-static const double near_best = 0.02, interval = 0.9, hardly_known = 0.4;
+static const double near_best = 0.02, interval = 0.9, hardly_known = 0.4, short_ns = 50000;
 
 void ct_race_put(struct ct_race_list *list, uint32_t cell)
 {
@@ -94,6 +94,17 @@ static void condemn(struct ct_race *run, uint32_t cell)
 {
 	for (size_t i = 0; i < run->in->nsizes; i++)
 		ct_times(run->out, i, cell)->state = CT_CELL_WRONG;
+	ct_race_forget(run, cell);
+}
+
+/* ns of all calls; the WARM-UP call, too, is no part of what a cell costs besides. */
+static double calls_of(const uint64_t *ns, uint32_t samples, bool warm_up)
+{
+	double sum = warm_up ? (double)ns[0] : 0;
+
+	for (uint32_t m = 0; m < samples; m++)
+		sum += (double)ns[m];
+	return sum;
 }
 
 ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list *list, uint32_t samples,
@@ -106,6 +117,8 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 		.verify = verify || unverified(run, list),
 		.ns = run->ns,
 		.status = run->status };
+	double beside;
+	uint32_t prepared = 0;
 	ct_status status;
 
 	if (list->n == 0)
@@ -116,7 +129,7 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 		return status;
 	run->out->spent_ns += t.spent_ns;
 	run->out->calls += (uint64_t)samples * list->n;
-	run->beside_ns += (double)t.spent_ns;
+	beside = (double)t.spent_ns;
 	if (run->where != i)
 		memset(run->ready, 0, sizeof(run->ready));
 	run->where = i;
@@ -125,18 +138,20 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 
 		run->ready[list->cell[k]] = true;
 		run->verified[list->cell[k]] |= t.verify && run->status[k] != CT_UNSUPPORTED;
-		run->prepared += new;
-		/* the warm-up call is no part of what it costs besides */
-		if (new && !t.cold && run->status[k] == CT_OK)
-			run->beside_ns -= (double)run->ns[(size_t)k * samples];
-		for (uint32_t m = 0; m < samples && run->status[k] == CT_OK; m++)
-			run->beside_ns -= (double)run->ns[(size_t)k * samples + m];
+		prepared += new;
+		if (run->status[k] == CT_OK)
+			beside -= calls_of(run->ns + (size_t)k * samples, samples, new && !t.cold);
 		keep(ct_times(run->out, i, list->cell[k]), run->ns + (size_t)k * samples, samples,
 			run->status[k], new && t.cold);
 		if (run->status[k] == CT_CORRUPT)
 			condemn(run, list->cell[k]);
 	}
 	ct_race_levels(run, i);
+	/* where calls are long the rest cannot be told from them */
+	if (ct_race_estimate(run, i, 0) < short_ns) {
+		run->beside_ns += beside;
+		run->prepared += prepared;
+	}
 	return CT_OK;
 }
 

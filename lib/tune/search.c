@@ -9,32 +9,24 @@
 
 #include "race.h"
 
-enum { CALLS = 25 /* of a cell at a size in an exhaustive sweep */, CLOSE = 3, LARGE = 4 };
+enum { CALLS = 25 /* of a cell at a size in an exhaustive sweep */, CLOSE = 3, LARGE = 4, ROUNDS = 3 };
 
-static const double small_part = 0.02, usual_effort = 0.048, bisected_part = 0.1, hardly_known = 0.3;
+static const double small_part = 0.02, usual_effort = 0.048, bisected_part = 0.1, slack = 0.95, hardly_known = 0.5, twice = 0.69, steepest = 1.7, most_growth = 1.1 /* a logarithm, from size to size */;
 /* Of what may be spent, what is left for the sizes where most is not known, and for the check. */
-static const double for_refining = 0.45, for_checks = 0.12;
+static const double for_refining = 0.45, for_checks = 0.08;
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
 
-/* Every second of the largest sizes, where time goes; below, steps of three, four, five. */
+/* All sizes: small ones cost next to nothing, and each of the large ones may have a winner of its own. */
 static void choose_anchors(struct ct_race *run)
 {
-	size_t n = run->in->nsizes, step = 2, list[CT_SEARCH_MOST_SIZES], k = 0;
-
-	for (size_t i = n - 1;; i -= step) {
-		list[k++] = i;
-		step += k > CLOSE && step < 5;
-		if (i <= step)
-			break;
-	}
-	if (list[k - 1] > 0)
-		list[k++] = 0;
-	while (k > 0)
-		run->at[run->nat++] = list[--k];
+	for (size_t i = 0; i < run->in->nsizes; i++)
+		run->at[run->nat++] = i;
+	run->rough = 0.015;
+	run->first_call = 0.1;
 }
 
-/* One call of the default, at the smallest size and at a large one but for a few steps, tells about what
+/* Two calls of the default, at the smallest size and at a large one but for a few steps, tell about what
  * an exhaustive sweep would take. */
 static ct_status probe(struct ct_race *run)
 {
@@ -42,14 +34,14 @@ static ct_status probe(struct ct_race *run)
 	struct ct_race_list own = { .cell = { 0 }, .n = 1 };
 	size_t last = in->nsizes - 1, large = run->nat > 3 ? run->at[run->nat - 4] : last;
 	double low, high, sum = 0, effort = in->effort > 0 ? in->effort : usual_effort;
-	ct_status status = ct_race_take(run, 0, &own, 1, false);
+	ct_status status = ct_race_take(run, 0, &own, 2, false);
 
 	if (status == CT_OK && large > 0)
-		status = ct_race_take(run, large, &own, 1, false);
+		status = ct_race_take(run, large, &own, 2, false);
 	if (status != CT_OK)
 		return status;
-	low = (double)ct_times(run->out, 0, 0)->median;
-	high = fmax(low, (double)ct_times(run->out, large, 0)->median);
+	low = (double)ct_times(run->out, 0, 0)->low;
+	high = fmax(low, (double)ct_times(run->out, large, 0)->low);
 	for (size_t i = 0; i <= last; i++)
 		sum += low + (high - low) * (double)in->sizes[i] / (double)in->sizes[large];
 	sum = (sum * CALLS + ct_race_beside(run) * (double)in->nsizes) * (double)in->ncells;
@@ -67,26 +59,46 @@ static ct_status probe(struct ct_race *run)
 	return CT_OK;
 }
 
-/* The sweep's time as it is known by now, and with it what may be spent. Who has not been tried is taken
- * for as slow as the mean of those that were. */
+/* What all cells together are taken to need for one call at size I. Who has not been tried is taken for as
+ * slow as the mean of the others, or as a guess says, which where it is a poor one counts for twice the fastest at most. */
+static double all_cells(const struct ct_race *run, size_t i)
+{
+	double all = 0, n = 0, least = INFINITY;
+
+	for (uint32_t c = 0; c < run->in->ncells; c++)
+		least = fmin(least, isfinite(ct_race_guess(run, i, c).se) ? ct_race_guess(run, i, c).log_ns : least);
+	for (uint32_t c = 0; c < run->in->ncells; c++) {
+		struct ct_guess g = ct_race_guess(run, i, c);
+
+		if (!isfinite(g.se))
+			continue;
+		/* a single sample may be late */
+		if (ct_times(run->out, i, c)->n == 1 && i > 0)
+			g.log_ns = fmin(g.log_ns, ct_race_guess(run, i - 1, c).log_ns + most_growth);
+		all += exp(g.se < hardly_known ? g.log_ns : fmin(g.log_ns, least + twice));
+		n++;
+	}
+	return all / fmax(1, n) * (double)run->in->ncells;
+}
+
+/* The sweep's time as it is known by now, and with it what may be spent. */
 static void allow(struct ct_race *run)
 {
-	double effort = run->in->effort > 0 ? run->in->effort : usual_effort, sum = 0;
+	double effort = run->in->effort > 0 ? run->in->effort : usual_effort, sum = 0, before = 0;
 
 	for (size_t i = 0; i < run->in->nsizes; i++) {
-		double all = 0, n = 0;
+		double all = all_cells(run, i);
 
-		for (uint32_t c = 0; c < run->in->ncells; c++) {
-			struct ct_guess g = ct_race_guess(run, i, c);
-
-			all += g.se < hardly_known ? exp(g.log_ns - g.se / 2) : 0;
-			n += g.se < hardly_known;
-		}
-		sum += all / fmax(1, n) * CALLS * (double)run->in->ncells;
+		/* late samples apart, times grow little faster than the bytes */
+		if (i > 0)
+			all = fmin(all, before * pow((double)run->in->sizes[i] /
+				(double)run->in->sizes[i - 1], steepest));
+		sum += all * CALLS;
+		before = all;
 	}
 	sum += ct_race_beside(run) * (double)(run->in->ncells * run->in->nsizes);
 	run->out->exhaustive_ns = (uint64_t)sum;
-	run->allowed_ns = (uint64_t)(effort * sum);
+	run->allowed_ns = (uint64_t)(effort * sum * slack); /* what is begun is ended */
 	if (run->allowed_ns < run->in->least_ns)
 		run->allowed_ns = run->in->least_ns;
 	if (run->allowed_ns > run->in->budget_ns)
@@ -145,52 +157,6 @@ static ct_status bisect(struct ct_race *run, size_t i, size_t j)
 	return CT_OK;
 }
 
-/* The unmeasured size in the middle of the widest gap whose measuring costs next to nothing; SIZE_MAX if
- * there is none. LIST: whom to try there. */
-static size_t cheap_gap(struct ct_race *run, struct ct_race_list *list)
-{
-	const struct ct_search *s = run->out;
-	size_t widest = 0, at = SIZE_MAX;
-
-	for (size_t i = 0, j; i + 1 < s->nsizes; i = j) {
-		struct ct_race_list own = { .n = 0 };
-		double cap = ct_race_left(run) * small_part;
-
-		for (j = i + 1; j + 1 < s->nsizes && !s->measured[j]; j++)
-			;
-		if (!s->measured[i] || !s->measured[j] || j - i <= (widest > 1 ? widest : 1))
-			continue;
-		ct_race_put(&own, 0);
-		ct_race_put(&own, s->best[i]);
-		if (ct_race_cost(run, i + (j - i) / 2, &own, ct_race_rungs[1]) > cap)
-			continue;
-		ct_race_choose(run, i + (j - i) / 2, cap, list);
-		widest = j - i;
-		at = i + widest / 2;
-	}
-	return at;
-}
-
-/* Small sizes cost so little that all of them can be measured: a third cell may win between two sizes
- * whose winners agree. */
-static ct_status fill(struct ct_race *run)
-{
-	for (size_t done = 0; done < run->in->nsizes; done++) {
-		struct ct_race_list list = { .n = 0 };
-		size_t i = cheap_gap(run, &list);
-		ct_status status;
-
-		if (i == SIZE_MAX)
-			break;
-		status = ct_race_run(run, i, &list, ct_race_left(run) * 2 * small_part);
-		if (status == CT_OK && run->out->measured[i])
-			status = ct_race_climb(run, i, ct_race_left(run) * small_part);
-		if (status != CT_OK || !run->out->measured[i])
-			return status;
-	}
-	return CT_OK;
-}
-
 /* What may be spent at anchor K of what is left: as many calls as at each of the larger ones; small ones
  * cost next to nothing. */
 static double share(const struct ct_race *run, size_t k)
@@ -205,9 +171,15 @@ static double share(const struct ct_race *run, size_t k)
 static ct_status anchor(struct ct_race *run, size_t k)
 {
 	double cap = share(run, k);
-	struct ct_race_list list;
-	ct_status status;
+	struct ct_race_list list, own = { .cell = { 0 }, .n = 1 };
+	ct_status status = CT_OK;
 
+	/* one sample of the others: how much longer a first call takes is told by the default */
+	if (ct_race_first(run, run->at[k]) == 1 && ct_times(run->out, run->at[k], 0)->n < 2)
+		status = ct_race_take(run, run->at[k], &own, 2, false);
+	if (status != CT_OK)
+		return status;
+	ct_race_common(run);
 	ct_race_choose(run, run->at[k], cap, &list);
 	status = ct_race_run(run, run->at[k], &list, cap * 0.7);
 	if (status == CT_OK && run->out->measured[run->at[k]])
@@ -235,11 +207,10 @@ static ct_status anchors(struct ct_race *run)
 		/* what is below costs less than what comes */
 		if (before != SIZE_MAX)
 			status = bisect(run, before, run->at[k]);
-		if (status == CT_OK)
-			status = fill(run);
 		if (status != CT_OK)
 			return status;
 		before = run->at[k];
+		ct_race_common(run);
 		/* what grows with the bytes can be told from large sizes only */
 		if (k + LARGE >= run->nat)
 			allow(run);
@@ -253,9 +224,13 @@ static ct_status search(struct ct_race *run)
 
 	if (status == CT_OK)
 		status = anchors(run);
-	run->kept_ns = for_checks * (double)run->allowed_ns;
-	if (status == CT_OK)
+	for (int round = 0; round < ROUNDS && status == CT_OK; round++) {
+		run->kept_ns = for_checks * (double)run->allowed_ns;
 		status = ct_race_refine(run);
+		/* more is known now of what a sweep would take */
+		ct_race_common(run);
+		allow(run);
+	}
 	if (status != CT_OK)
 		return status;
 	ct_search_cover(run->out);
@@ -284,13 +259,17 @@ static ct_status begin(struct ct_race *run)
 
 	s->ncells = in->ncells;
 	s->nsizes = in->nsizes;
+	s->spent_ns = in->already_ns;
 	s->times = ct_alloc(in->ncells * in->nsizes, sizeof(*s->times));
 	run->ns = ct_alloc(in->ncells * CT_SEARCH_MOST_SAMPLES, sizeof(*run->ns));
 	run->status = ct_alloc(in->ncells, sizeof(*run->status));
+	run->alone = ct_alloc(in->ncells * in->nsizes, sizeof(*run->alone));
+	run->computed = ct_alloc(in->ncells * in->nsizes, sizeof(*run->computed));
 	for (size_t c = 0; c < in->ncells; c++)
 		if (in->cells[c].family >= run->nfamilies)
 			run->nfamilies = in->cells[c].family + 1;
-	if (s->times == NULL || run->ns == NULL || run->status == NULL)
+	if (s->times == NULL || run->ns == NULL || run->status == NULL || run->alone == NULL ||
+		run->computed == NULL)
 		return CT_NOMEM;
 	choose_anchors(run);
 	return CT_OK;
@@ -308,6 +287,8 @@ ct_status ct_search_run(const struct ct_search_in *in, struct ct_search *out)
 		status = in->agree(in->arg, status);
 	if (status == CT_OK)
 		status = search(&run);
+	ct_free(run.computed);
+	ct_free(run.alone);
 	ct_free(run.status);
 	ct_free(run.ns);
 	return status;

@@ -66,6 +66,7 @@ struct ct_search_in {
 	uint64_t budget_ns;
 	double effort; /* most share of what an exhaustive sweep would take (25 calls of each cell at
 	                  each size), as estimated from the first calls; 0 = 0.048 */
+	uint64_t already_ns; /* spent on this search before it began: links, predictions */
 	uint64_t least_ns; /* what may be spent whatever the effort: a sweep so short is not worth sparing */
 	ct_status (*take)(void *arg, struct ct_search_take *take);
 	/* Collective: do all ranks have what they need? NULL: there is one rank. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a search found, as findings like those of any other rule of advice. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,22 +48,25 @@ static ct_status add_rule(const struct ct_tune_part *part, const struct ct_stret
 	struct ct_finding *f = ct_finding_add(findings, &tuned_rule);
 	const int64_t *own = &part->predicted[s->checked_at];
 	const int64_t *new = &part->predicted[s->cell * part->nsizes + s->checked_at];
-	char name[96], low[32], high[32], at[32];
+	char name[96], low[32], high[32], at[32], checked[80] = "not checked on fresh samples";
 
 	if (f == NULL)
 		return CT_NOMEM;
 	name_of(&part->cells[s->cell], name, sizeof(name));
-	snprintf(f->seen, sizeof(f->seen), "%s of %s from %s to %s B is faster by %s than by default; "
-		"%u fresh samples each at %s B", ct_coll_name(part->coll), part->backend,
-		ct_size_text(part->sizes[s->first], low), ct_size_text(part->sizes[s->last], high), name,
-		s->samples, ct_size_text(part->sizes[s->checked_at], at));
+	if (s->samples > 0)
+		snprintf(checked, sizeof(checked), "%u fresh samples each at %s B", s->samples,
+			ct_size_text(part->sizes[s->checked_at], at));
+	snprintf(f->seen, sizeof(f->seen), "%s of %s from %s to %s B is faster by %s than by default; %s",
+		ct_coll_name(part->coll), part->backend, ct_size_text(part->sizes[s->first], low),
+		ct_size_text(part->sizes[s->last], high), name, checked);
 	say_how(part, path, f);
 	if (*own > 0 && *new > 0)
 		snprintf(f->expected, sizeof(f->expected), "%.2f times by the model of its links",
 			(double)*own / (double)*new);
 	else
 		snprintf(f->expected, sizeof(f->expected), "not modelled");
-	f->measured = true;
+	/* without samples of both there is no interval */
+	f->measured = s->low > 0 && isfinite(s->high);
 	f->gain = (struct ct_ratio){ s->gain, s->low, s->high };
 	f->p = s->p;
 	f->effect = s->effect;

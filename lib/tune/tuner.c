@@ -9,7 +9,7 @@
 enum { MOST_BASES = 8, PLAYED_PIECES = 64 };
 
 static const uint64_t default_min = 8, default_max = 16 << 20, default_budget_ns = 60000000000,
-	least_ns = 200000000; /* of a part; starting the ranks takes longer */
+	least_ns = 100000000; /* of a part; starting the ranks takes longer */
 
 /* ---- backends ------------------------------------------------------------------------------- */
 
@@ -154,6 +154,7 @@ struct searching {
 	struct ct_tune_part *part;
 	uint32_t which[CT_SEARCH_MOST_CELLS];
 	uint32_t nranks;
+	uint64_t ended_ns; /* when the last take did: computing what to try next counts too */
 };
 
 static ct_status take(void *arg, struct ct_search_take *take)
@@ -162,13 +163,15 @@ static ct_status take(void *arg, struct ct_search_take *take)
 	struct ct_test test = { .coll = s->part->coll, .type = s->tuned->attr.type,
 		.op = s->tuned->attr.op, .bytes = s->part->sizes[take->size] };
 	struct ct_trial trial = { .test = &test, .which = s->which, .n = take->n,
-		.samples = take->samples, .cold = take->cold, .verify = take->verify };
+		.samples = take->samples, .cold = take->cold, .verify = take->verify,
+		.since_ns = s->ended_ns };
 	struct ct_trial_out out = { take->ns, take->status, 0 };
 	ct_status status;
 
 	for (uint32_t i = 0; i < take->n; i++)
 		s->which[i] = s->part->index[take->list[i]];
 	status = ct_trials_take(s->tuned->trials, &trial, &out);
+	s->ended_ns = ct_now_ns();
 	if (status != CT_OK)
 		return status;
 	take->spent_ns = out.elapsed_ns;
@@ -245,6 +248,8 @@ static ct_status search(struct ct_session *session, struct ct_tuned *t, size_t b
 	struct ct_search_in in = { .budget_ns = budget_ns, .effort = t->attr.effort,
 		.least_ns = least_ns, .take = take,
 		.agree = agree, .same = same, .predict = t->attr.no_model ? NULL : predict, .arg = &s };
+	uint64_t begin = ct_now_ns();
+	int64_t already;
 	ct_status status = make_cells(t, base, part);
 
 	if (status == CT_OK)
@@ -252,8 +257,14 @@ static ct_status search(struct ct_session *session, struct ct_tuned *t, size_t b
 	status = ct_session_agree(session, status);
 	if (status == CT_OK)
 		status = predict_all(session, part);
+	s.ended_ns = ct_now_ns();
+	already = (int64_t)(s.ended_ns - begin);
+	if (status == CT_OK)
+		status = ct_session_max(session, &already, 1);
 	if (status != CT_OK)
 		return status;
+	/* links are measured once for all operations */
+	in.already_ns = (uint64_t)already + part->links->spent_ns / t->attr.ncolls;
 	in.cells = part->shape;
 	in.ncells = part->ncells;
 	in.sizes = part->sizes;
