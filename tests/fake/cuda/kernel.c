@@ -13,7 +13,7 @@
 #include "fake.h"
 #include "kernel.h"
 
-enum { CHANNELS_MOST = 64, WORKS_MOST = 256, PROTOS = 3, RING = 1, ROWS = 1997 };
+enum { CHANNELS_MOST = 64, WORKS_MOST = 256, PIECE = 16, PROTOS = 3, RING = 1, ROWS = 1997 };
 
 struct task {
 	const struct fake_arguments *arguments;
@@ -73,11 +73,28 @@ struct fake_function fake_function_of(unsigned int number)
 	return function;
 }
 
-/* Pointers to the works of a batch, in WORKS; what they are lies behind the batches or in a ring. */
-static size_t works_of(const struct fake_arguments *arguments, const struct fake_batch *batch, size_t bytes,
-	const void **works, size_t n)
+/* One work, aligned. */
+union work {
+	struct fake_coll coll;
+	struct fake_p2p p2p;
+	char bytes[sizeof(struct fake_coll)];
+};
+
+/* Copies BYTES from AT of where the works lie: behind the batches, or in a ring, whose end may part a work
+ * between two of its pieces. */
+static void copy_work(const struct fake_arguments *arguments, uint32_t at, size_t bytes, union work *to)
 {
 	const char *base = arguments->storage == 0 ? (const char *)arguments : arguments->works;
+	uint32_t mask = arguments->storage == 1 ? arguments->mask : UINT32_MAX;
+
+	for (uint32_t i = 0; i < bytes; i += PIECE)
+		memcpy(to->bytes + i, base + ((at + i) & mask), PIECE);
+}
+
+/* The works of a batch, behind those that are in WORKS. */
+static size_t works_of(const struct fake_arguments *arguments, const struct fake_batch *batch, size_t bytes,
+	union work *works, size_t n)
+{
 
 	for (size_t i = 0; i < 64; i++) {
 		uint32_t at = batch->offset + (uint32_t)(i * bytes);
@@ -86,7 +103,7 @@ static size_t works_of(const struct fake_arguments *arguments, const struct fake
 			continue;
 		if (n == WORKS_MOST)
 			refuse("so many works: more than", WORKS_MOST);
-		works[n++] = base + (arguments->storage == 1 ? at & arguments->mask : at);
+		copy_work(arguments, at, bytes, &works[n++]);
 	}
 	return n;
 }
@@ -110,21 +127,24 @@ static void stamp(struct fake_stamps *stamps, uint64_t done, size_t n)
 	}
 }
 
-static bool run_works(const struct task *task, unsigned int number, const void **works, size_t n)
+static bool run_works(const struct task *task, unsigned int number, const union work *works, size_t n)
 {
 	struct fake_comm *comm = task->arguments->comm;
 	struct fake_channel *channel = &comm->channels[task->channel];
 	struct fake_function function = fake_function_of(number);
+	const struct fake_p2p *messages[WORKS_MOST];
 	bool done = true;
 
 	if (!function.known)
 		refuse("function", number);
+	for (size_t i = 0; i < n; i++)
+		messages[i] = &works[i].p2p;
 	stamp(comm->started != NULL ? comm->started + task->channel : NULL, channel->works, n);
 	if (function.coll == FAKE_SENDRECV)
-		done = fake_p2p_run(comm, task->channel, (const struct fake_p2p *const *)works, n);
+		done = fake_p2p_run(comm, task->channel, messages, n);
 	else
 		for (size_t i = 0; i < n && done; i++)
-			done = fake_ring_run(comm, task->channel, works[i], &function);
+			done = fake_ring_run(comm, task->channel, &works[i].coll, &function);
 	stamp(comm->completed != NULL ? comm->completed + task->channel : NULL, channel->works, n);
 	channel->works += n;
 	return done;
@@ -134,7 +154,7 @@ static void *run_channel(void *argument)
 {
 	const struct task *task = argument;
 	const struct fake_batch *batches = (const void *)(task->arguments + 1);
-	const void *works[WORKS_MOST];
+	union work works[WORKS_MOST];
 	size_t at = task->batch, n = 0;
 
 	for (bool more = true; more;) {
