@@ -3,7 +3,7 @@
 # The transport verbs over simulated InfiniBand, addressed by LID. On soft RoCE: tests/testbed.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fake/fake.sh"
-plan 21
+plan 22
 
 bench=(--net verbs -n 3 --budget 50ms --timeout 60s)
 # sent DEVICE: messages so far
