@@ -173,7 +173,8 @@ static ct_status fill_candidates(struct ct_accept *run, struct program *p)
 	if (s != CT_OK)
 		return s;
 	for (size_t i = 0; i < run->nentrants; i++)
-		if (p->figure == NULL || of_backend(p->figure, &run->entrant[i].candidate))
+		if ((run->entrant[i].colls >> p->coll & 1) != 0 &&
+			(p->figure == NULL || of_backend(p->figure, &run->entrant[i].candidate)))
 			p->list[p->n++] = run->entrant[i].candidate;
 	return p->figure == NULL ? add_algorithms(run, p) : CT_OK;
 }
@@ -197,7 +198,7 @@ static ct_status one_round(struct ct_accept *run, const struct programs *all, ui
 		ct_session_phase(run->session, "accept: %s, round %u",
 				 ct_coll_name(p->coll), round);
 		batch.ntests = tests_of(run, p, tests);
-		if (batch.ntests > 0)
+		if (batch.ntests > 0 && p->n > 0)
 			s = ct_accept_measure(run, &batch);
 		if (s == CT_OK)
 			s = ct_accept_elapsed(run, &now);
@@ -254,7 +255,10 @@ ct_status ct_accept_collectives(struct ct_accept *run)
 		s = fill_candidates(run, &all.list[i]);
 		points += all.list[i].n * tests_of(run, &all.list[i], tests);
 	}
-	if (s == CT_OK)
+	if (s == CT_OK && points == 1)
+		snprintf(run->report->skipped[CT_STAGE_COLLECTIVES], sizeof(run->report->skipped[0]),
+			 "what was asked for has messages only, no collectives");
+	else if (s == CT_OK)
 		s = all_rounds(run, &all, points);
 	for (size_t i = 0; i < all.n; i++)
 		ct_free(all.list[i].list);

@@ -34,6 +34,7 @@ static ct_status ask(struct ct_accept *run, const struct ct_candidate *c)
 
 		e->candidate = *c;
 		e->net = caps->net;
+		e->colls = caps->colls;
 		snprintf(e->library, sizeof(e->library), "%s", caps->library);
 	}
 	if (lib.ops != NULL)
@@ -42,20 +43,22 @@ static ct_status ask(struct ct_accept *run, const struct ct_candidate *c)
 }
 
 /* Without a list: native over each transport that reaches all, the fastest first, since pairs are probed by
- * the first one's; and every library. By names, not by the modules that are there: what one host lacks has to
- * be asked for on all. */
+ * the first one's; RDMA's own operations where there is a way between hosts; and the libraries. By names, not
+ * by the modules that are there: what one host lacks has to be asked for on all. */
 static size_t default_candidates(const struct ct_accept *run, struct ct_candidate *out)
 {
-	static const char *const libraries[] = { "mpi", "verbs", "nccl" };
+	bool alone = run->world->nhosts == 1;
 	size_t n = 0;
 
-	if (run->world->nhosts == 1)
+	if (alone)
 		out[n++] = (struct ct_candidate){ .backend = "native", .net = "shm" };
 	else
 		out[n++] = (struct ct_candidate){ .backend = "native", .net = "verbs" };
 	out[n++] = (struct ct_candidate){ .backend = "native", .net = "tcp" };
-	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++)
-		snprintf(out[n++].backend, sizeof(out[0].backend), "%s", libraries[i]);
+	out[n++] = (struct ct_candidate){ .backend = "mpi" };
+	if (!alone)
+		out[n++] = (struct ct_candidate){ .backend = "verbs" };
+	out[n++] = (struct ct_candidate){ .backend = "nccl" };
 	return n;
 }
 

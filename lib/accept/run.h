@@ -27,6 +27,7 @@ struct ct_climb {
 struct ct_entrant {
 	struct ct_candidate candidate;
 	struct ct_net_caps net;
+	uint32_t colls; /* what it can: bit i = operation i */
 	char library[96];
 };
 
