@@ -143,6 +143,7 @@ static json_t *searched(const struct ct_rules_scope *a, const struct ct_rules_sc
 	const struct ct_rules_scope *each[2] = { a, b };
 	json_t *list = json_array();
 	uint64_t last = 0;
+	bool any = false; /* without memory the list stays empty, and this ends all the same */
 
 	for (;;) {
 		uint64_t next = UINT64_MAX;
@@ -153,13 +154,14 @@ static json_t *searched(const struct ct_rules_scope *a, const struct ct_rules_sc
 			size_t n = each[k]->nsearched > 0 ? each[k]->nsearched : 2;
 
 			for (size_t i = 0; i < n; i++)
-				if (from[i] < next && (json_array_size(list) == 0 || from[i] > last))
+				if (from[i] < next && (!any || from[i] > last))
 					next = from[i];
 		}
 		if (next == UINT64_MAX)
 			return list;
 		(void)json_array_append_new(list, json_integer((json_int_t)next));
 		last = next;
+		any = true;
 	}
 }
 
