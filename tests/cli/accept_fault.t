@@ -21,7 +21,7 @@ jsonschema.Draft7Validator(schema).validate(json.load(open(sys.argv[2], encoding
 		"$CT_SRCDIR/results/verdict.schema.json" "$2"
 }
 
-run timeout 300 "$COLLTUNE" accept -t 6 --net shm --budget 4s --rounds 1 -e 1M --no-algorithms \
+run timeout 900 "$COLLTUNE" accept -t 6 --net shm --budget 4s --rounds 1 -e 1M --no-algorithms \
 	--stages pairs --net-fault delay:rank=2:ms=100 --json fault.json --matrix heat.svg
 like "a late rank: named" "$out" '^ +1\. rank 2, (all rails both ways|receiving only): [0-9.]+ times slower'
 like "a late rank: the verdict names it" "$(sed -n '/^verdict:/,/^[^ v]/p' <<< "$out" | tr -s '\n ' ' ')" \
@@ -43,23 +43,23 @@ waivers:
   - {part: rank 3, reason: "cable is ordered", until: 2020-01-31}
   - {part: "allreduce", reason: "known", until: 2999-12-31}
 EOF
-run timeout 300 "$COLLTUNE" accept -t 2 --budget 2s --rounds 1 -e 4K --no-algorithms \
+run timeout 900 "$COLLTUNE" accept -t 2 --budget 2s --rounds 1 -e 4K --no-algorithms \
 	--stages collectives --profile ./mine.yaml --json profile.json
 like "profile: its figure" "$out" '^  allreduce +any +from +0 +expected +1 ns +effic\. 0\.00'
 like "profile: what cannot be measured here says so" "$out" 'not measured here: needs backend nccl'
 like "profile: an expired waiver" "$out" 'waiver: rank 3 until 2020-01-31 \(expired\): cable is ordered'
 valid "profile: JSON by its schema" profile.json
-run timeout 300 "$COLLTUNE" accept -t 2 --budget 2s --rounds 1 -e 4K --stages environment --no-algorithms \
+run timeout 900 "$COLLTUNE" accept -t 2 --budget 2s --rounds 1 -e 4K --stages environment --no-algorithms \
 	--profile cpu-cluster --profile-dir "$profiles"
 like "profile: by name" "$out" '^profile cpu-cluster: '
 for f in "$profiles"/*.yaml; do
-	run timeout 60 "$COLLTUNE" accept --budget 1s --stages environment --profile "$f"
+	run timeout 180 "$COLLTUNE" accept --budget 1s --stages environment --profile "$f"
 	like "profile: $(basename "$f") is read" "$out" "^profile $(basename "$f" .yaml): "
 done
 
 # bad NAME TEXT: the profile ./bad.yaml is refused with one line
 bad() {
-	run timeout 60 "$COLLTUNE" accept --budget 1s --stages environment --profile "${3:-./bad.yaml}" \
+	run timeout 180 "$COLLTUNE" accept --budget 1s --stages environment --profile "${3:-./bad.yaml}" \
 		--profile-dir "$profiles"
 	is "$1: exit status, lines" "$status $(grep -c . <<< "$err")" "2 1"
 	like "$1: message" "$err" "$2"
@@ -74,16 +74,16 @@ sed 's/operation: allreduce, to/operation: allredcue, to/' mine.yaml > bad.yaml
 bad "no such operation" 'did you mean "allreduce"'
 bad "no such profile" 'no profile "cpu-clutser" in .*did you mean "cpu-cluster"' cpu-clutser
 
-run timeout 300 "$COLLTUNE" accept -t 2 --budget 3s --rounds 2 -e 4K --no-algorithms --stages collectives \
+run timeout 900 "$COLLTUNE" accept -t 2 --budget 3s --rounds 2 -e 4K --no-algorithms --stages collectives \
 	--calibrate good.yaml
 if [ -e good.yaml ]; then
-	run timeout 60 "$COLLTUNE" accept --budget 1s --stages environment --profile ./good.yaml
+	run timeout 180 "$COLLTUNE" accept --budget 1s --stages environment --profile ./good.yaml
 	like "calibrate: can be read again" "$out" '^profile calibrated: '
 else
 	like "calibrate: rounds too far apart are no basis" "$err" 'whose rounds agree within a tenth'
 fi
 
-run timeout 300 "$COLLTUNE" accept -t 2 --budget 1s --rounds 1 -e 4K --no-algorithms --stages soak --soak 1s \
+run timeout 900 "$COLLTUNE" accept -t 2 --budget 1s --rounds 1 -e 4K --no-algorithms --stages soak --soak 1s \
 	--json soak.json
 like "soak: what it says" "$out" '^soak: allreduce, [0-9]+ points: '
 valid "soak: JSON by its schema" soak.json

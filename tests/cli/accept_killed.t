@@ -37,7 +37,7 @@ for ((i = 0; i < kills; i++)); do
 done
 is "$kills kills: nothing that was on disk is lost" "$lost" 0
 ok "$kills kills: points were kept" [ "$before" -gt 0 ]
-run timeout 120 "$COLLTUNE" "${args[@]}" "${resume[@]}"
+run timeout 360 "$COLLTUNE" "${args[@]}" "${resume[@]}"
 like "resumed: ends with a verdict" "$out" '^verdict: (pass|warn|fail|inconclusive)'
 like "resumed: exit status" "$status" '^[015]$'
 ok "resumed: more is there" [ "$(points)" -ge "$before" ]

@@ -22,7 +22,7 @@ verdict_agrees() {
 	like "$2: the verdict line" "$out" "^verdict: $(field "$1/verdict.json" verdict)"
 }
 
-run timeout 60 "$COLLTUNE" "${tiny[@]}" --out first --json verdict.json
+run timeout 180 "$COLLTUNE" "${tiny[@]}" --out first --json verdict.json
 verdict_agrees first "accept"
 is "accept: nothing on stderr" "$err" ""
 is "accept: run.json" "$(field first/run.json state)" "done"
@@ -30,22 +30,22 @@ ok "accept: --json is the same verdict" cmp first/verdict.json verdict.json
 is "accept: one machine file" "$(find first/machines -name '*.json' | wc -l)" 1
 ok "accept: which topo shows" "$COLLTUNE" topo --load "$(find first/machines -name '*.json')"
 is "accept: rank 0 alone may read it" "$(stat -c %a first first/points.jsonl | tr '\n' ' ')" "700 600 "
-run timeout 10 "$COLLTUNE" view first
+run timeout 30 "$COLLTUNE" view first
 like "accept: view shows it" "$out" '^first: accept, done; [1-9][0-9]* points'
 
 kept=$(wc -l < first/points.jsonl)
-run timeout 60 "$COLLTUNE" "${tiny[@]}" --out first --json verdict.json --resume
+run timeout 180 "$COLLTUNE" "${tiny[@]}" --out first --json verdict.json --resume
 verdict_agrees first "resumed"
 ok "resumed: nothing is lost" [ "$(wc -l < first/points.jsonl)" -ge "$kept" ]
 
-run timeout 60 "$COLLTUNE" "${tiny[@]}" --stages environment,map --out some
+run timeout 180 "$COLLTUNE" "${tiny[@]}" --stages environment,map --out some
 verdict_agrees some "some stages"
 unlike "some stages: nothing else is measured" "$out" '^(pairs|collectives): '
 
-run timeout 60 "$COLLTUNE" "${tiny[@]}" --net-fault corrupt:nth=3 --out bad
+run timeout 180 "$COLLTUNE" "${tiny[@]}" --net-fault corrupt:nth=3 --out bad
 verdict_agrees bad "a corrupt transport"
 is "a corrupt transport: exit status" "$status" 1
 like "a corrupt transport: said at the end" "$out" '^FAULT INJECTED: corrupt:nth=3'
-run timeout 60 "$COLLTUNE" "${tiny[@]}" --net-fault corrupt:nth=3 --exit-style nagios
+run timeout 180 "$COLLTUNE" "${tiny[@]}" --net-fault corrupt:nth=3 --exit-style nagios
 is "a corrupt transport, for Nagios" "$status" 2
 tap_done

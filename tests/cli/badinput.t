@@ -11,7 +11,7 @@ touch before
 bad() {
 	local want=$1 line=$2 good=1
 	shift 2
-	run timeout 30 "$@"
+	run timeout 90 "$@"
 	[ "$status" -eq "$want" ] && [ -z "$out" ] && [ "$(wc -l < .err)" -eq 1 ] &&
 		grep -Eqx -e "$line" .err && good=0
 	tap_result "$good" "$(printf '%q ' "${@##*/}")" "exit $status, wanted $want; line wanted: $line

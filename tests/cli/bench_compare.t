@@ -6,7 +6,7 @@ plan 23
 
 # bench ARGUMENT…: two ranks as threads
 bench() {
-	run timeout 100 "$COLLTUNE" bench -t 2 --placement out -n 2 -w 1 --max-iters 3 --budget 10ms "$@"
+	run timeout 300 "$COLLTUNE" bench -t 2 --placement out -n 2 -w 1 --max-iters 3 --budget 10ms "$@"
 }
 
 bench allreduce --net shm,tcp:lo --compare -b 8 -e 512 -f 64 --json "$tmp/run.jsonl"
@@ -16,8 +16,11 @@ like "two transports: both are named with their devices" "$out" \
 like "two transports: a verdict" "$out" '# Verdict: allreduce float sum, out of place, 2 ranks: .* In all: of 2 points '
 is "two transports: nothing but the tables' rows lacks a #" \
 	"$(grep -vc '^#' <<< "$out") $(grep -Ec '^ +(8|512) ' <<< "$out")" "4 4"
+# A loaded machine may give no floor, of one transport or of both: then nothing is expected.
+cell=' +([0-9.]+ [mnu]?s +[0-9]+%|- +-)'
+[[ $out == *'exp A  eff    exp B  eff'* ]] || cell=
 is "two transports: both times of both sizes, with what is expected" \
-	"$(grep -Ec '^# +(8|512) .* [0-9.]+ [mnu]s +[0-9]+% +[0-9.]+ [mnu]s +[0-9]+%  ' <<< "$out")" 2
+	"$(grep -Ec "^# +(8|512) .*[0-9] [mnu]?s, .*\] +([0-9.e-]+|-)$cell$cell  [a-z]" <<< "$out")" 2
 is "the record knows the device" "$(grep -c '"net":"tcp:lo"' "$tmp/run.jsonl")" 16
 run "$COLLTUNE" compare "$tmp/run.jsonl" "$tmp/run.jsonl" --a-candidate native/shm \
 	--b-candidate native/tcp:lo

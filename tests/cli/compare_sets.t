@@ -85,8 +85,8 @@ like "two candidates of one file: a note" "$out" '^# one run, its candidates mea
 # machine too.
 bench=("$COLLTUNE" bench allreduce -t 2 --rounds 8 -b 64 -e 4K -f 64 -n 6 -w 1 --max-iters 6 --budget 20ms
 	--placement out --net shm)
-ok "a run" timeout 60 "${bench[@]}" --out clean
-ok "a delayed run" timeout 60 "${bench[@]}" --json late.jsonl --net-fault delay:nth=1:ms=10
+ok "a run" timeout 180 "${bench[@]}" --out clean
+ok "a delayed run" timeout 180 "${bench[@]}" --json late.jsonl --net-fault delay:nth=1:ms=10
 run "$COLLTUNE" compare clean late.jsonl
 is "delayed: exit status" "$status" 1
 like "delayed: the verdict" "$out" '^# Verdict: .* B is slower from 64 to 4K .* worse than A at 2 of 2'

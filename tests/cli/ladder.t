@@ -6,7 +6,7 @@ python=/usr/bin/python3
 plan 19
 
 ladder() {
-	run timeout 150 "$@" -n 2 -w 1 --max-iters 3 --budget 5ms -b 8 -e 64K
+	run timeout 450 "$@" -n 2 -w 1 --max-iters 3 --budget 5ms -b 8 -e 64K
 }
 
 ladder "$COLLTUNE" bench ladder -t 2 --net shm --out "$tmp/out"

@@ -68,7 +68,7 @@ is "as prolog: the exit status says it" "$status" 1
 health 3 - -
 is "health check: what is no verdict drains nothing" "$status" 0
 run env HEALTH_SECONDS=1 HEALTH_RANKS=2 SLURM_NTASKS=4 SLURM_PROCID=0 COLLTUNE="${COLLTUNE:?}" \
-	timeout 120 "$scripts/slurm/health-check"
+	timeout 360 "$scripts/slurm/health-check"
 ok "health check: the real command is no error" [ "$status" -le 1 ]
 unlike "health check: the real command ends with a verdict" "$err" 'ended with status'
 

@@ -15,7 +15,7 @@ below() {
 		/^  [a-z]/ { here = inside && $1 == name; next } here' <<< "$out"
 }
 
-ok "with what is built here" timeout 60 "$COLLTUNE" list
+ok "with what is built here" timeout 180 "$COLLTUNE" list
 is "transports" "$(rows transports)" "self shm tcp verbs "
 is "backends" "$(rows backends)" "native mpi verbs nccl hccl trace "
 for name in self shm tcp verbs; do
@@ -40,7 +40,7 @@ fi
 like "advice" "$(rows advice)" '^oversubscription .*rank-placement .*defaults $'
 like "rules of fabrics" "$(rows 'rules of fabrics')" '^fabric-partial '
 
-ok "without the module" timeout 60 "$COLLTUNE" list --module-dir "$tmp"
+ok "without the module" timeout 180 "$COLLTUNE" list --module-dir "$tmp"
 is "without the module: backends" "$(rows backends)" "native mpi verbs nccl hccl trace "
 like "without the module: why" "$(below backends mpi)" '^ +missing: .*colltune-mpi\.so'
 for part in transports backends; do
@@ -48,10 +48,10 @@ for part in transports backends; do
 		'^ +missing: .*colltune-verbs\.so'
 done
 
-ok "without single copy" timeout 60 "$COLLTUNE" list --module-dir "$tmp" --shm-single 0
+ok "without single copy" timeout 180 "$COLLTUNE" list --module-dir "$tmp" --shm-single 0
 unlike "without single copy: said" "$(below transports shm)" 'process_vm_readv'
 
-run timeout 60 "$COLLTUNE" list -t 2
+run timeout 180 "$COLLTUNE" list -t 2
 is "with ranks: exit status" "$status" 2
 is "with ranks: one line" "$(wc -l <<< "$err")" 1
 tap_done

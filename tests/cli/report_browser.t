@@ -17,7 +17,7 @@ seen() {
 
 # look NAME PAGE WIDTH SCHEME: what every page must show
 look() {
-	run timeout -s KILL 120 python3 "$CT_SRCDIR/tests/cli/browser.py" "$2" "$3" "$4"
+	run timeout -s KILL 360 python3 "$CT_SRCDIR/tests/cli/browser.py" "$2" "$3" "$4"
 	printf '%s\n' "$out" > seen
 	is "$1: opened" "$status" 0
 	is "$1: nothing on the console" "$(seen console)" "[]"

@@ -49,7 +49,7 @@ like "journal: by whom and when" "$(cat b/notes.jsonl)" '"at": *"20[0-9-]+T[0-9:
 bad() {
 	local what=$1 why=$2
 	shift 2
-	run timeout 60 "${congest[@]}" "$@"
+	run timeout 180 "${congest[@]}" "$@"
 	is "$what: exit status" "$status" 2
 	like "$what: why" "$err" "$why"
 }

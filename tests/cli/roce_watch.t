@@ -27,9 +27,10 @@ cat > turn.py <<- 'END'
 	        re.sub("(tx_prio3_pause: ).*", rf"\g<1>{10 * i}", said)))
 	    open("started", "w").close()
 END
-timeout 60 python3 turn.py "$tree" &
-for ((i = 0; i < 1000000; i++)); do
+timeout 180 python3 turn.py "$tree" &
+for ((i = 0; i < 2400; i++)); do
 	[ -e started ] && break
+	sleep 0.05
 done
 ok "watch" "$COLLTUNE" roce watch --sysroot "$tree" --interval 300ms --duration 1500ms --out w --json w.json \
 	--prometheus w.prom

@@ -45,7 +45,7 @@ rm tree/proc/sys/kernel/numa_balancing
 mkfifo tree/proc/sys/kernel/numa_balancing
 ln -sf /dev/zero tree/sys/devices/system/cpu/smt/active
 yes "$(printf '\001\377noise')" | head -c 1000000 > tree/sys/class/net/ens1f0np0/operstate
-ok "a prepared tree" timeout 120 "$capture" --root tree out
+ok "a prepared tree" timeout 360 "$capture" --root tree out
 ok "a prepared tree: read" "$COLLTUNE" topo --sysroot out
 like "a prepared tree: pipes and devices are left out" "$out" 'numa_balancing +not readable'
 ok "a prepared tree: no file above 64 KiB but the XML" test -z "$(find out -size +64k ! -name hwloc.xml)"

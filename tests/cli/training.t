@@ -10,7 +10,7 @@ steps=30
 unset COLLTUNE_BOOT_PORT COLLTUNE_JOB_TOKEN RANK WORLD_SIZE MASTER_ADDR MASTER_PORT
 
 train() {
-	run timeout 120 "$examples/train_threads" "$1" "$data" --steps=$steps "${@:2}"
+	run timeout 360 "$examples/train_threads" "$1" "$data" --steps=$steps "${@:2}"
 }
 
 curve() {
@@ -87,11 +87,11 @@ by_env() {
 		return
 	done
 }
-job=(timeout 120 "$examples/train_env" "$data" "--steps=$steps" --deterministic)
+job=(timeout 360 "$examples/train_env" "$data" "--steps=$steps" --deterministic)
 by_env 4 COLLTUNE_JOB_TOKEN=0123456789abcdef0123 "${job[@]}"
 is "four processes by RANK and WORLD_SIZE: the same bits" "$worst: $(curve | md5sum)" \
 	"0: $(md5sum <<< "$reference")"
-by_env 2 COLLTUNE_JOB_TOKEN=0123456789abcdef0123 timeout 120 "$COLLTUNE" bench allreduce -b 8 -e 64 --budget 1ms
+by_env 2 COLLTUNE_JOB_TOKEN=0123456789abcdef0123 timeout 360 "$COLLTUNE" bench allreduce -b 8 -e 64 --budget 1ms
 is "colltune itself, too" "$worst" 0
 like "… with two ranks" "$out" '^# colltune .*: 2 ranks on 1 host'
 run env RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29500 "${job[@]}"

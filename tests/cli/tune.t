@@ -4,7 +4,7 @@
 # here is not asked: that is what the search on known tables is for (test_tune_search).
 . "${CT_SRCDIR:?}/tests/tap.sh"
 
-ok "a search over every operation" timeout 300 "$COLLTUNE" tune allreduce,alltoall allgather \
+ok "a search over every operation" timeout 900 "$COLLTUNE" tune allreduce,alltoall allgather \
 	reduce_scatter broadcast -t 2 --coll native --net shm -e 16K -f 4 --budget 20s -o "$tmp/rules.json"
 is "a table for each" "$(grep -cE '^# [a-z_]+, native \(colltune .*\): [0-9]+ settings$' <<< "$out")" 5
 like "the links are told" "$out" '^# links of native, same host: [0-9.]+ us \+ [0-9.]+ ns/B'
@@ -25,16 +25,16 @@ for r in f["rules"]:
     assert r["backend"] == "native" and r["set"]["algo"] != "auto", r' \
 	"$tmp/rules.json" "$CT_SRCDIR/results/rules.schema.json"
 
-ok "a prediction for more ranks is marked" timeout 300 "$COLLTUNE" tune allreduce -t 2 --net shm -e 4K \
+ok "a prediction for more ranks is marked" timeout 900 "$COLLTUNE" tune allreduce -t 2 --net shm -e 4K \
 	-f 8 --predict 1024
 like "as predicted" "$out" '^# PREDICTED for 1024 ranks.*not measured'
 like "with what it would choose" "$out" '^# predicted: allreduce of native, [0-9]+ B: [0-9.]+ us by [a-z]'
 
-ok "an oracle judges" timeout 300 "$COLLTUNE" tune broadcast -t 2 --net shm -b 8 -e 512 -f 8 --judge --no-model
+ok "an oracle judges" timeout 900 "$COLLTUNE" tune broadcast -t 2 --net shm -b 8 -e 512 -f 8 --judge --no-model
 like "its verdict" "$out" '^# verdict coll=broadcast backend=native mean_loss_percent='
 unlike "without a model nothing is predicted" "$out" '# links|# model'
 
-ok "searches in a row" timeout 300 "$COLLTUNE" tune broadcast -t 2 --net shm -b 8 -e 512 -f 8 --searches 3 \
+ok "searches in a row" timeout 900 "$COLLTUNE" tune broadcast -t 2 --net shm -b 8 -e 512 -f 8 --searches 3 \
 	--budget 3s --no-model
 is "each size has one outcome, each search one choice at each" "$(sed -En 's/^# searches coll=broadcast .*searches=3 sizes=3 same=([0-9]+) equivalent=([0-9]+) differ=([0-9]+) unresolved=([0-9]+) most.* choices=9 fast=[0-9]+ slow=[0-9]+$/\1 \2 \3 \4/p' <<< "$out" |
 	awk '{ print $1 + $2 + $3 + $4 }')" 3
@@ -45,7 +45,7 @@ like "and counted" "$out" '^# 3 searches in a row, 3 sizes: '
 bad() {
 	local name=$1 text=$2
 	shift 2
-	run timeout 60 "$COLLTUNE" tune "$@"
+	run timeout 180 "$COLLTUNE" tune "$@"
 	is "$name: exit status, lines" "$status $(grep -c . <<< "$err")" "2 1"
 	like "$name: message" "$err" "$text"
 }
@@ -58,9 +58,9 @@ bad "several transports" 'one at a time' allreduce -t 2 --net shm,tcp
 bad "sizes upside down" 'above' allreduce -t 2 -b 1K -e 8
 bad "more searches than there is room for" 'searches' allreduce -t 2 --searches 17
 bad "a budget too small for one sample" 'budget' allreduce -t 2 --net shm -e 16M --budget 1ms --no-model
-run timeout 60 "$COLLTUNE" tune allreduce -t 2 -e 64 -o "$tmp/none/rules.json"
+run timeout 180 "$COLLTUNE" tune allreduce -t 2 -e 64 -o "$tmp/none/rules.json"
 is "rules that cannot be written: exit status" "$status" 3
-run timeout 60 "$COLLTUNE" tune allreduce -t 2 -e 64 -f 8 --coll native,mpi --net shm
+run timeout 180 "$COLLTUNE" tune allreduce -t 2 -e 64 -f 8 --coll native,mpi --net shm
 is "a backend that cannot run here is noted" "$status" 0
 like "and named with its reason" "$out" '^# mpi: '
 tap_done

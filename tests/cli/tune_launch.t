@@ -20,7 +20,7 @@ chmod +x "$tmp/launcher"
 set -- --launch "$tmp/launcher -n 4 \$(touch $tmp/shell);" --settings 'FAST=1;SLOW=1|2;BAD=1' -e 32 \
 	--launches "$tmp/kept.jsonl"
 
-ok "settings are launched in turns" timeout 120 "$COLLTUNE" tune allreduce "$@" --budget 100s
+ok "settings are launched in turns" timeout 360 "$COLLTUNE" tune allreduce "$@" --budget 100s
 like "the faster one is found" "$out" '^  FAST=1 +8 +2\.000 \[ +2\.000 +2\.000\] .* faster$'
 like "a plainly slower one is left early" "$out" '^  SLOW=1 +2 +0\.500 .* slower, left$'
 like "one that changes nothing" "$out" '^  SLOW=2 +8 +1\.000 .* equivalent$'
@@ -33,19 +33,19 @@ is "the launcher got its words, env and the command" \
 	"$(grep -cE '^-n 4 \$\(touch .*/shell\); env FAST=1 /.*colltune tune allreduce --times ' "$tmp/launcher.log")" 8
 
 n=$(wc -l < "$tmp/launcher.log")
-ok "the same again goes on from what was kept" timeout 120 "$COLLTUNE" tune allreduce "$@" --budget 100s
+ok "the same again goes on from what was kept" timeout 360 "$COLLTUNE" tune allreduce "$@" --budget 100s
 like "and need not launch" "$out" "^# 0 launches in this run, $n of an earlier one"
 is "nor did it" "$(wc -l < "$tmp/launcher.log")" "$n"
 
 head -4 "$tmp/kept.jsonl" > "$tmp/part.jsonl"
-ok "half of it" timeout 120 "$COLLTUNE" tune allreduce "${@:1:6}" --launches "$tmp/part.jsonl"
+ok "half of it" timeout 360 "$COLLTUNE" tune allreduce "${@:1:6}" --launches "$tmp/part.jsonl"
 like "is taken up" "$out" "^# $((n - 3)) launches in this run, 3 of an earlier one"
 
 # bad NAME TEXT STATUS ARGUMENT…
 bad() {
 	local name=$1 text=$2 code=$3
 	shift 3
-	run timeout 60 "$COLLTUNE" tune allreduce "$@"
+	run timeout 180 "$COLLTUNE" tune allreduce "$@"
 	is "$name: exit status, lines" "$status $(grep -c . <<< "$err")" "$code 1"
 	like "$name: message" "$err" "$text"
 }
@@ -63,17 +63,17 @@ ln -s "$tmp/cut.jsonl" "$tmp/link"
 bad "a file of launches that is a link" 'symbolic link' 3 --launch true --launches "$tmp/link"
 bad "a file that was cut" 'ends within a line' 2 --launch true --launches "$tmp/cut.jsonl"
 
-ok "the ranks' side: times of the default" timeout 120 "$COLLTUNE" tune allreduce broadcast -t 2 --net shm \
+ok "the ranks' side: times of the default" timeout 360 "$COLLTUNE" tune allreduce broadcast -t 2 --net shm \
 	-e 32 -f 4 --times
 is "a line for each size" "$(grep -cE '^# time coll=(allreduce|broadcast) bytes=(8|32) ns=[0-9]+$' <<< "$out")" 4
-ok "a search beside a stream of memory" timeout 120 "$COLLTUNE" tune allreduce -t 2 --net shm -e 64 -f 8 \
+ok "a search beside a stream of memory" timeout 360 "$COLLTUNE" tune allreduce -t 2 --net shm -e 64 -f 8 \
 	--no-model --overlap memory -o "$tmp/memory.json"
 like "which is told" "$out" '^# overlap memory: a thread of each rank worked meanwhile \([1-9][0-9]* turns'
 like "and said in the file" "$(cat "$tmp/memory.json")" '"overlap": "memory"'
-ok "its rules beside the default" timeout 120 "$COLLTUNE" tune --check "$tmp/memory.json" -t 3 --net shm --budget 1s
+ok "its rules beside the default" timeout 360 "$COLLTUNE" tune --check "$tmp/memory.json" -t 3 --net shm --budget 1s
 like "with what they were found beside" "$out" '^# check: found while a thread .* \(--overlap memory\)$'
 like "and for how many ranks" "$out" '^# check: rules for .* 2 to 2 ranks each; here 3 .* outside'
-ok "a search beside computations" timeout 120 "$COLLTUNE" tune allreduce -t 2 --net shm -e 64 -f 8 \
+ok "a search beside computations" timeout 360 "$COLLTUNE" tune allreduce -t 2 --net shm -e 64 -f 8 \
 	--no-model --overlap compute -o "$tmp/compute.json"
 like "said in the file, too" "$(cat "$tmp/compute.json")" '"overlap": "compute"'
 tap_done

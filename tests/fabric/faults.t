@@ -127,7 +127,7 @@ fabric_console 'PerformanceSet "S0"[1] PortCounters.SymbolErrorCounter=10'
 # The console has done the last line once it answers for the one after it.
 tries=0
 until fabric "$COLLTUNE" topo --fabric --json | grep -q '"symbol_errors":10,'; do
-	[ $((tries += 1)) -lt 100 ] || break
+	[ $((tries += 1)) -lt 600 ] || break
 done
 check "16 hosts, error counters" 1 \
 	'^warning \(fabric-errors\): L1\[6\]: symbol_errors 200$' \

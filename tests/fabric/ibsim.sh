@@ -32,7 +32,7 @@ fabric_down() {
 trap 'fabric_down; rm -rf "$tmp"' EXIT
 
 fabric() {
-	SIM_HOST=$on LD_PRELOAD=$library timeout 60 "$@"
+	SIM_HOST=$on LD_PRELOAD=$library timeout 180 "$@"
 }
 
 fabric_console() {
@@ -48,7 +48,7 @@ fabric_up() {
 	fabric_pids+=($!)
 	exec 7> "$dir/console"
 	# A client that comes before ibsim listens would wait for ever.
-	until grep -q '########################' "$dir/ibsim.log" 2> /dev/null || [ $((tries += 1)) -gt 600 ]; do
+	until grep -q '########################' "$dir/ibsim.log" 2> /dev/null || [ $((tries += 1)) -gt 2400 ]; do
 		kill -0 "${fabric_pids[0]}" || { echo "Bail out! ibsim: $(tail -n 3 "$dir/ibsim.log")"; exit 99; }
 		sleep 0.05
 	done
@@ -56,7 +56,7 @@ fabric_up() {
 		-f "$dir/opensm.log" -d 2 > "$dir/opensm.out" 2>&1 &
 	fabric_pids+=($!)
 	tries=0
-	until grep -q 'SUBNET UP' "$dir/opensm.log" 2> /dev/null || [ $((tries += 1)) -gt 600 ]; do
+	until grep -q 'SUBNET UP' "$dir/opensm.log" 2> /dev/null || [ $((tries += 1)) -gt 2400 ]; do
 		kill -0 "${fabric_pids[1]}" || { echo "Bail out! opensm: $(tail -n 3 "$dir/opensm.out")"; exit 99; }
 		sleep 0.05
 	done

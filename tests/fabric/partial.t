@@ -8,7 +8,7 @@ cd "$tmp" || exit 99
 # until_seen COMMAND…: the console is done when COMMAND says so
 until_seen() {
 	local tries=0
-	until "$@" || [ $((tries += 1)) -gt 100 ]; do
+	until "$@" || [ $((tries += 1)) -gt 1200 ]; do
 		sleep 0.05
 	done
 }

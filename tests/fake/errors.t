@@ -6,10 +6,10 @@
 . "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/fake/fake.sh"
 
-bench=(bench allreduce --net verbs -b 8 -e 128K -f 16384 -n 3 --budget 50ms --timeout 60s)
+bench=(bench allreduce --net verbs -b 8 -e 128K -f 16384 -n 3 --budget 50ms --timeout 180s)
 # threads: two ranks as threads of one process
 threads() {
-	run env LD_PRELOAD="$CT_BUILDDIR/.libs/fakeib.so" timeout -s KILL 90 "$COLLTUNE" "${bench[@]}" -t 2
+	run env LD_PRELOAD="$CT_BUILDDIR/.libs/fakeib.so" timeout -s KILL 270 "$COLLTUNE" "${bench[@]}" -t 2
 }
 # no_deadline NAME: the last run ended by itself
 no_deadline() {

@@ -26,7 +26,7 @@ ctl() {
 ranks() {
 	local n=$1
 	shift
-	run timeout -s KILL 90 "$MPIRUN" --bind-to none --oversubscribe -n "$n" \
+	run timeout -s KILL 270 "$MPIRUN" --bind-to none --oversubscribe -n "$n" \
 		-x LD_PRELOAD="$CT_BUILDDIR/.libs/fakeib.so" "$COLLTUNE" "$@"
 }
 

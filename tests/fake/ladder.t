@@ -6,7 +6,7 @@
 plan 12
 
 fabric devices=2
-ranks 2 bench ladder -n 2 -w 1 --max-iters 3 --budget 5ms -b 8 -e 8K --window 4 --timeout 60s
+ranks 2 bench ladder -n 2 -w 1 --max-iters 3 --budget 5ms -b 8 -e 8K --window 4 --timeout 180s
 like "the ladder: a verdict or a doubt" "$status" '^[05]$'
 is "verbs is the lowest rung of both ladders" \
 	"$(grep -Ec '^ +1  verbs, host memory +[0-9]' <<< "$out")" 2
@@ -15,7 +15,7 @@ is "native's messages stand on it" \
 like "GPU memory says why it is missing" "$out" '2  verbs, GPU memory +missing: .*libcuda'
 
 ranks 2 bench allreduce --net verbs:fakeib0,verbs:fakeib1 --compare -n 2 -w 1 --max-iters 3 \
-	--budget 5ms -b 8 -e 4K -f 512 --placement out --timeout 60s
+	--budget 5ms -b 8 -e 4K -f 512 --placement out --timeout 180s
 is "two devices: exit status" "$status" 0
 like "two devices: both are judged" "$out" 'rounds: A 8, B 8'
 like "two devices: each rank used the one that was named" "$out" '# Verdict: .* In all: of 2 points'
@@ -24,7 +24,7 @@ is "two devices: nothing wrong" "$(grep -c 'Out of bounds values : 0 OK' <<< "$o
 # Both link layers in one run, as hosts with an InfiniBand and a RoCE port have them.
 fabric devices=2 fakeib1.link=ethernet
 ranks 2 bench allreduce --net verbs:fakeib0,verbs:fakeib1 --compare -n 2 -w 1 --max-iters 3 \
-	--budget 5ms -b 8 -e 4K -f 512 --placement out --timeout 60s
+	--budget 5ms -b 8 -e 4K -f 512 --placement out --timeout 180s
 is "InfiniBand beside RoCE: exit status" "$status" 0
 like "InfiniBand beside RoCE: one side by LID" "$out" 'fakeib0 port 1, .* LID [0-9]+'
 like "InfiniBand beside RoCE: the other by GID" "$out" 'fakeib1 port 1, .* RoCE v2 GID 0 fd'

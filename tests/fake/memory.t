@@ -12,7 +12,7 @@ ok "the made-up libcuda is built" ${CC:-cc} -shared -fPIC -o libcuda.so.1 "$CT_S
 gpu() {
 	LD_LIBRARY_PATH="$tmp" ranks 2 "$@"
 }
-bench=(-n 3 -w 3 --max-iters 3 --budget 10ms --timeout 60s)
+bench=(-n 3 -w 3 --max-iters 3 --budget 10ms --timeout 180s)
 
 fabric devices=2
 run env LD_LIBRARY_PATH="$tmp/nowhere" "$COLLTUNE" bench p2p -t 2 -e 8 --memory cude
@@ -44,7 +44,7 @@ like "what only the host's memory does says so" "$status $(tr '\n' ' ' <<< "$err
 CT_FAKE_DMABUF=0 LD_LIBRARY_PATH="$tmp" ranks 2 bench p2p --coll verbs -b 64 -e 64 --algo send \
 	--memory cuda "${bench[@]}"
 like "no dma-buf, and nothing else that takes it" "$out$err" 'no dma-buf \(CUDA: this driver or GPU exports'
-gpu bench ladder -n 2 -w 1 --max-iters 3 --budget 5ms -b 8 -e 8K --window 4 --timeout 60s
+gpu bench ladder -n 2 -w 1 --max-iters 3 --budget 5ms -b 8 -e 8K --window 4 --timeout 180s
 is "the ladder has its rung" "$(grep -Ec '^ +2  verbs, GPU memory +[0-9]' <<< "$out")" 2
 gpu bench p2p --coll verbs -b 64 -e 64 --algo send --kinds oneway --memory cuda --json "$tmp/gpu.jsonl" "${bench[@]}"
 like "the record says where the buffers lay" "$(cat "$tmp/gpu.jsonl")" '"candidate":\{[^}]*"memory":"cuda"'

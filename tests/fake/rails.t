@@ -6,7 +6,7 @@
 . "$CT_SRCDIR/tests/fake/fake.sh"
 plan 65
 
-bench=(--net verbs -n 3 --budget 30ms --timeout 60s)
+bench=(--net verbs -n 3 --budget 30ms --timeout 180s)
 rails=(--ib-dev "fakeib0,fakeib1:1")
 # all NAME ARGUMENT…: an all-reduce of small and large messages, 3 rows
 all() {
@@ -109,7 +109,7 @@ fabric devices=2 max_qp=3 max_qp_wr=200 max_cqe=4000
 refused "more requests than the device holds" 'max_qp_wr 200, needed is 1004' --tx-depth 1000
 refused "a device that is not there" 'found no device "fakeib7"' --ib-dev fakeib0,fakeib7
 # By the environment of each rank, which mpirun's own words would hide.
-run timeout -s KILL 90 "$MPIRUN" --bind-to none --oversubscribe \
+run timeout -s KILL 270 "$MPIRUN" --bind-to none --oversubscribe \
 	-n 1 -x LD_PRELOAD="$CT_BUILDDIR/.libs/fakeib.so" "$COLLTUNE" bench allreduce -e 8 "${bench[@]}" : \
 	-n 1 -x LD_PRELOAD="$CT_BUILDDIR/.libs/fakeib.so" -x COLLTUNE_IB_DEV=fakeib0,fakeib1 \
 	"$COLLTUNE" bench allreduce -e 8 "${bench[@]}"

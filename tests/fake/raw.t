@@ -6,7 +6,7 @@
 plan 40
 
 raw() {
-	ranks 2 bench p2p --coll verbs -n 3 -w 3 --budget 10ms --timeout 60s "$@"
+	ranks 2 bench p2p --coll verbs -n 3 -w 3 --budget 10ms --timeout 180s "$@"
 }
 # rows_right NAME ROWS: as right, but rows that say N/A are neither
 rows_right() {
@@ -18,14 +18,14 @@ rows_right() {
 # $waiter_status of who waits
 pair() {
 	local port=$((20000 + RANDOM % 10000)) pid i
-	LD_PRELOAD=$CT_BUILDDIR/.libs/fakeib.so timeout -s KILL 60 "$COLLTUNE" perftest "$1" -p "$port" \
+	LD_PRELOAD=$CT_BUILDDIR/.libs/fakeib.so timeout -s KILL 180 "$COLLTUNE" perftest "$1" -p "$port" \
 		"${@:2}" > "$tmp/waiter" 2> "$tmp/waiter.err" &
 	pid=$!
 	for ((i = 0; i < 600; i++)); do
 		grep -q waiting "$tmp/waiter.err" && break
 		read -rt 0.1 <> <(:) || :
 	done
-	run env LD_PRELOAD="$CT_BUILDDIR/.libs/fakeib.so" timeout -s KILL 60 "$COLLTUNE" perftest "$1" \
+	run env LD_PRELOAD="$CT_BUILDDIR/.libs/fakeib.so" timeout -s KILL 180 "$COLLTUNE" perftest "$1" \
 		-p "$port" "${@:2}" "${named[@]-127.0.0.1}"
 	waiter_status=0
 	wait "$pid" || waiter_status=$?
@@ -81,7 +81,7 @@ like "a test that is none: the nearest" "$err" 'no test "write_lot"; did you mea
 run "$COLLTUNE" perftest write_lat -B
 like "an option that is none: the nearest" "$err" 'unknown option -B; did you mean -b'
 for size in write_lat:3 atomic_lat:16; do
-	run timeout 20 "$COLLTUNE" perftest "${size%:*}" -s "${size#*:}"
+	run timeout 60 "$COLLTUNE" perftest "${size%:*}" -s "${size#*:}"
 	is "${size/:/ of }: refused before anybody waits" "$status $(grep -c . <<< "$err")" "2 1"
 done
 run "$COLLTUNE" perftest write_lat -p 1 --timeout 200ms 127.0.0.1

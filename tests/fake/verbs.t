@@ -5,7 +5,7 @@
 . "$CT_SRCDIR/tests/fake/fake.sh"
 plan 21
 
-bench=(--net verbs -n 3 --budget 50ms --timeout 60s)
+bench=(--net verbs -n 3 --budget 50ms --timeout 180s)
 # sent DEVICE: messages so far
 sent() {
 	ctl list | sed -n "s/^$1:1 .*tx_messages \([0-9]*\).*/\1/p"
@@ -35,7 +35,7 @@ like "the MTU is told" "$out" 'MTU (1024|2048)'
 # Two transports at once, with flow labels of our own; by LID alone a class is asked for and none is sent.
 fabric devices=2
 ranks 3 roce congest --net verbs --ib-flow-seed 7 --background-tc 32 --background-size 16K --size 4K --span 30ms \
-	--rounds 2 --pattern incast,alltoall --timeout 60s
+	--rounds 2 --pattern incast,alltoall --timeout 180s
 is "congest beside a background ends well" "$status" 0
 is "congest beside a background: two patterns" \
 	"$(grep -cE '^  beside a background of 3 flows, messages of 16K in traffic class 32 \(DSCP 8\): goodput [1-9]' <<< "$out")" 2

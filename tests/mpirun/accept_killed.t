@@ -9,7 +9,7 @@ cd "$tmp" || exit 99
 RANDOM=${CT_KILLS_SEED:-1847}
 kills=${CT_KILLS:-2}
 stages=(pairs collectives ladder congestion soak environment map)
-args=(accept --net tcp --budget 1s --rounds 1 -e 4K --no-algorithms --soak 500ms --timeout 60s)
+args=(accept --net tcp --budget 1s --rounds 1 -e 4K --no-algorithms --soak 500ms --timeout 180s)
 
 # stage_of DIR: the number of the stage that run.json tells; 0 = none yet
 stage_of() {
@@ -61,7 +61,7 @@ for ((i = 0; i < kills; i++)); do
 	else
 		is "$name: nothing was measured yet" "$status" 0
 	fi
-	run timeout -s KILL 120 "$MPIRUN" --oversubscribe -n 3 "$COLLTUNE" "${args[@]}" --out "$dir" --resume
+	run timeout -s KILL 360 "$MPIRUN" --oversubscribe -n 3 "$COLLTUNE" "${args[@]}" --out "$dir" --resume
 	like "$name: resumed, a verdict" "$(tr '\n' ' ' <<< "$status $out")" '^[015] .*verdict: (pass|warn|fail|inconclusive)'
 	is "$name: resumed, its end and whole records" \
 		"$(state_of "$dir") $(grep -vc '^{.*}$' "$dir/points.jsonl")" "done 0"
@@ -72,14 +72,14 @@ ok "most moments came before the job's end ($late of $kills did not)" [ $((2 * l
 
 # A kill in the middle of a write cannot be waited for: the record is cut here.
 args=(accept -t 2 --net tcp --budget 1s --rounds 1 -e 4K --no-algorithms --stages pairs --out cut)
-run timeout 60 "$COLLTUNE" "${args[@]}"
+run timeout 180 "$COLLTUNE" "${args[@]}"
 like "a short run" "$status" '^[015]$'
 kept=$(points cut)
 truncate -s -20 cut/points.jsonl
 sed -i 's/"state": "done"/"state": "killed"/' cut/run.json
 run "$COLLTUNE" report cut
 like "half a record: the report names file and line" "$err" "points.jsonl:$((kept + 1)): a line without its end"
-run timeout 60 "$COLLTUNE" "${args[@]}" --resume
+run timeout 180 "$COLLTUNE" "${args[@]}" --resume
 like "half a record: resume names file and line" "$err" \
 	"cut/points.jsonl:$((kept + 1)): a record that was being written"
 is "half a record: measured again" "$(state_of cut) $(grep -vc '^{.*}$' cut/points.jsonl)" "done 0"

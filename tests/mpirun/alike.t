@@ -3,7 +3,7 @@
 # Ranks that were asked for different things end at once and say which.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 plan 8
-launch=(timeout 60 "$MPIRUN" --oversubscribe)
+launch=(timeout 180 "$MPIRUN" --oversubscribe)
 bench=("$COLLTUNE" bench allreduce --net tcp -e 64 -n 1 --budget 10ms)
 
 # refused NAME TEXT: the last run ended with status 3 and one line of ours, which is TEXT

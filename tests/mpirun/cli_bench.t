@@ -8,7 +8,7 @@ quick=(--budget 30ms -n 6 -w 2)
 bench() {
 	local ranks=$1
 	shift
-	run timeout 120 "$MPIRUN" --oversubscribe -n "$ranks" "$COLLTUNE" bench "$@" "${quick[@]}"
+	run timeout 360 "$MPIRUN" --oversubscribe -n "$ranks" "$COLLTUNE" bench "$@" "${quick[@]}"
 }
 
 # Fields of the rows as nccl-tests' scripts take them: size is 1, #wrong 9 and 13.

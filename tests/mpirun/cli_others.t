@@ -7,7 +7,7 @@ cd "$tmp" || exit 99
 under() {
 	local ranks=$1
 	shift
-	run timeout 90 "$MPIRUN" --oversubscribe --bind-to none -n "$ranks" "$COLLTUNE" "$@"
+	run timeout 270 "$MPIRUN" --oversubscribe --bind-to none -n "$ranks" "$COLLTUNE" "$@"
 }
 
 under 3 topo
@@ -33,8 +33,9 @@ for signal in INT TERM; do
 	"$COLLTUNE" bench allreduce -t 2 -b 8 -e 1M --budget 300ms --precision 0.0001 --out "by$signal" \
 		> shown 2> told < /dev/null &
 	process=$!
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 2400; i++)); do
 		[ "$(grep -c '"point"' "by$signal/points.jsonl" 2> /dev/null || true)" -ge 2 ] && break
+		kill -0 "$process" || break
 		sleep 0.05
 	done 2> /dev/null
 	kill -"$signal" "$process"

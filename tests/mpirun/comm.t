@@ -27,7 +27,7 @@ rule() {
 sed 's/1024,99999/1024,88888/' "$tmp/rules.json" > "$tmp/other.json"
 
 job() {
-	run timeout 120 "$MPIRUN" --oversubscribe --mca coll_tuned_use_dynamic_rules 1 -n "$2" \
+	run timeout 360 "$MPIRUN" --oversubscribe --mca coll_tuned_use_dynamic_rules 1 -n "$2" \
 		"$CT_BUILDDIR/tests/mpirun/comm" "$COLLTUNE_MODULE_DIR" "${@:3}"
 	[ "$status" -eq 0 ] && ! grep -q '^not ok' <<< "$out" && grep -q '^1\.\.[1-9]' <<< "$out"
 	tap_result $? "$1" "$(grep -v '^ok' <<< "$out")

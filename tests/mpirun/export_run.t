@@ -20,7 +20,7 @@ ok "export of parameters" "$COLLTUNE" export "$rules" --to openmpi-params \
 seen() {
 	local ranks=$1
 	shift
-	run timeout 120 "$MPIRUN" --oversubscribe -n "$ranks" "$@" -x "LD_PRELOAD=$tmp/whichalgo.so" "$program"
+	run timeout 360 "$MPIRUN" --oversubscribe -n "$ranks" "$@" -x "LD_PRELOAD=$tmp/whichalgo.so" "$program"
 	[ "$status" = 0 ] || echo "exit $status: $err"
 	awk '{ sub(/ompi_coll_base_[a-z]*_intra_/, ""); print }' <<< "$out"
 }

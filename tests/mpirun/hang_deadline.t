@@ -25,7 +25,7 @@ is "a lost message: exit status" "$job_status" 4
 like "a lost message: who is awaited" "$job_err" '^colltune bench: deadline of 3\.00 s passed on rank 0, .* in "allreduce [0-9]+ B, native/auto default, [a-z -]+"; suspect: rank [12], awaited by rank 0'
 is "a lost message: run.json" "$(state_of "$tmp/drop")" expired
 
-run timeout 30 "$COLLTUNE" bench allreduce -t 3 -e 1K "${fast[@]}" -T 2s --net-fault drop:nth=50
+run timeout 90 "$COLLTUNE" bench allreduce -t 3 -e 1K "${fast[@]}" -T 2s --net-fault drop:nth=50
 is "a lost message between threads: exit status" "$status" 4
 is "a lost message between threads: one line" "$(wc -l <<< "$err")" 1
 like "a lost message between threads: who is awaited" "$err" 'suspect: rank [0-2], awaited by rank'

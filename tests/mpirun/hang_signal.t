@@ -26,7 +26,7 @@ kept=$(points "$tmp/int")
 ok "an interrupted job: points are kept" [ "$kept" -ge 3 ]
 before=$(head -n $((kept + 1)) "$tmp/int/points.jsonl" | grep '"point"')
 
-ok "resume" timeout 60 "$MPIRUN" --oversubscribe -n 2 "$COLLTUNE" bench allreduce -b 8 -e $last \
+ok "resume" timeout 180 "$MPIRUN" --oversubscribe -n 2 "$COLLTUNE" bench allreduce -b 8 -e $last \
 	"${fast[@]}" --out "$tmp/int" --resume
 is "resume: the table has every size" "$(grep -c '^ *[0-9]\+ \+[0-9]\+ \+float' <<< "$out")" 19
 is "resume: every point once" "$(points "$tmp/int")" 19

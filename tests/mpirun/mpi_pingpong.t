@@ -3,7 +3,7 @@
 # The independent ping-pong runs and prints what scripts/agree-mpi reads. No figure is judged here.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 
-run timeout 60 "$MPIRUN" --oversubscribe -n 2 "$CT_BUILDDIR/tests/mpirun/pingpong" 4096
+run timeout 180 "$MPIRUN" --oversubscribe -n 2 "$CT_BUILDDIR/tests/mpirun/pingpong" 4096
 is "it ends well" "$status" 0
 like "latency of 8 bytes" "$out" '^latency 8 [0-9]+\.[0-9]{3}'
 like "rate of 4096 bytes" "$out" '^oneway 4096 [0-9]+\.[0-9]{2}'

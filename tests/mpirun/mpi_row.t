@@ -15,7 +15,7 @@ job() {
 		shift
 	done
 	shift
-	run timeout 120 "$MPIRUN" --oversubscribe -n "$ranks" "${options[@]}" "$program" "$module" "$@"
+	run timeout 360 "$MPIRUN" --oversubscribe -n "$ranks" "${options[@]}" "$program" "$module" "$@"
 	[ "$status" -eq 0 ] && ! grep -q '^not ok' <<< "$out" && grep -q '^1\.\.[1-9]' <<< "$out"
 	tap_result $? "$name" "$(grep -v '^ok' <<< "$out")
 $err"

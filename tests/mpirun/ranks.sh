@@ -11,7 +11,7 @@ job=
 job() {
 	local ranks=$1
 	shift
-	timeout -s KILL 60 "$MPIRUN" --oversubscribe -n "$ranks" "$COLLTUNE" "$@" \
+	timeout -s KILL 180 "$MPIRUN" --oversubscribe -n "$ranks" "$COLLTUNE" "$@" \
 		> "$tmp/job.out" 2> "$tmp/job.err" < /dev/null &
 	job=$!
 }
@@ -39,7 +39,7 @@ points() {
 
 await_points() {
 	local i n
-	for ((i = 0; i < 400; i++)); do
+	for ((i = 0; i < 2400; i++)); do
 		n=$(points "$1")
 		[ "${n:-0}" -ge "$2" ] && return
 		sleep 0.05

@@ -4,7 +4,7 @@
 . "${CT_SRCDIR:?}/tests/tap.sh"
 cd "$tmp" || exit 99
 ranks() {
-	run timeout 120 "$MPIRUN" --bind-to none --oversubscribe -n "$@"
+	run timeout 360 "$MPIRUN" --bind-to none --oversubscribe -n "$@"
 }
 python3 "$CT_SRCDIR/tests/roce/trees.py" trees > list || exit 99
 

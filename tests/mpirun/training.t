@@ -7,7 +7,7 @@ program=$CT_BUILDDIR/docs/examples/train_mpi
 data=--data=$CT_SRCDIR/docs/examples/iris.csv
 
 train() {
-	run timeout 120 "$MPIRUN" --oversubscribe --mca coll_tuned_use_dynamic_rules 1 -n "$1" "$program" "$data" --steps=40 \
+	run timeout 360 "$MPIRUN" --oversubscribe --mca coll_tuned_use_dynamic_rules 1 -n "$1" "$program" "$data" --steps=40 \
 		--module-dir="$COLLTUNE_MODULE_DIR" "${@:2}"
 	[ "$status" -eq 0 ] || echo "# $err"
 	grep '^# .*per step' <<< "$out"

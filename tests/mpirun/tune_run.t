@@ -4,7 +4,7 @@
 # would replace in silence is named; the rules export and load.
 . "${CT_SRCDIR:?}/tests/tap.sh"
 
-ok "tune" timeout 300 "$MPIRUN" --oversubscribe -n 3 "$COLLTUNE" tune allreduce alltoall allgather broadcast \
+ok "tune" timeout 900 "$MPIRUN" --oversubscribe -n 3 "$COLLTUNE" tune allreduce alltoall allgather broadcast \
 	-e 8K -f 4 --budget 30s -o "$tmp/rules.json"
 is "both backends, four operations" "$(grep -cE '^# [a-z_]+, (native|mpi) \(.*\): [0-9]+ settings$' <<< "$out")" 8
 like "many settings of Open MPI's all-reduce" "$out" '^# allreduce, mpi \(Open MPI .*\): (1[0-9]|[2-9][0-9]) settings$'
@@ -17,7 +17,7 @@ else
 fi
 
 # The front end starts mpirun itself. How many launches fit into the budget is the machine's business.
-ok "settings that need a launch, by a real mpirun" timeout 300 "$COLLTUNE" tune allreduce --launch \
+ok "settings that need a launch, by a real mpirun" timeout 900 "$COLLTUNE" tune allreduce --launch \
 	"$MPIRUN --oversubscribe -n 2" --settings 'OMPI_MCA_pml=nonesuch|ob1' -e 64 -f 8 --budget 4s \
 	--module-dir "$COLLTUNE_MODULE_DIR" --launches "$tmp/launches.jsonl"
 is "a row for each and for none" "$(grep -cE '^  (\(none\)|OMPI_MCA_pml=(nonesuch|ob1)) +[0-8]( |$)' <<< "$out")" 3

@@ -11,7 +11,7 @@ cat > "$tmp/rules.json" << 'END'
 {"coll":"allgather","backend":"mpi","type":"any","bytes":[64,8191],"set":{"algo":"ring"}},
 {"coll":"broadcast","backend":"mpi","type":"any","bytes":[1024,65535],"set":{"algo":"chain","segsize":4096,"fanout":2}}]}
 END
-ok "verify" timeout 300 "$COLLTUNE" export "$tmp/rules.json" --to openmpi -o "$tmp/rules.conf" --verify \
+ok "verify" timeout 900 "$COLLTUNE" export "$tmp/rules.json" --to openmpi -o "$tmp/rules.conf" --verify \
 	--launch "$MPIRUN --oversubscribe"
 like "every algorithm that ran is the rule's" "$out" \
 	'^verify: the algorithm of the rules ran at 12 sizes, another one at 0$'

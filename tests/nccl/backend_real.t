@@ -5,12 +5,12 @@
 . "${CT_SRCDIR:?}/tests/tap.sh" || exit 99
 
 # few samples and calls, and no more of them than is asked for; only who hangs needs 100 s
-few=(-b 1K -e 256K -f 16 -n 1 --max-iters 2 -w 2 --budget 1ms --coll nccl --timeout 100s)
+few=(-b 1K -e 256K -f 16 -n 1 --max-iters 2 -w 2 --budget 1ms --coll nccl --timeout 300s)
 # right NAME OPERATION OPTION…: ends well, three rows, none of them wrong
 right() {
 	local name=$1 failed=$tap_failed
 	shift
-	run timeout -s KILL 300 "$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "$@" "${few[@]}"
+	run timeout -s KILL 900 "$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "$@" "${few[@]}"
 	is "$name: rows, all of them right" "$status $(awk '$1 ~ /^[0-9]+$/ { n++; bad += $9 != 0 || $13 + 0 != 0 }
 		END { print n + 0, bad + 0 }' <<< "$out")" "0 3 0"
 	[ "$tap_failed" = "$failed" ] || printf '%s\n' "$err" "$out" | sed 's/^/# /'

@@ -4,11 +4,11 @@
 # --explain. Choices are NCCL's for the pretended GPUs, times mean nothing.
 . "${CT_SRCDIR:?}/tests/tap.sh" || exit 99
 
-few=(-n 1 --max-iters 1 --budget 1ms -w 1 --coll nccl --timeout 60s)
+few=(-n 1 --max-iters 1 --budget 1ms -w 1 --coll nccl --timeout 180s)
 # bench NAME=VALUE… -- WORDS…: with the emulator of kernels, ring and simple only, two GPUs
 bench() {
 	variables_and_words "$@"
-	run timeout -s KILL 240 env NCCL_PROFILER_PLUGIN= NCCL_TUNER_PLUGIN= "${variables[@]}" \
+	run timeout -s KILL 720 env NCCL_PROFILER_PLUGIN= NCCL_TUNER_PLUGIN= "${variables[@]}" \
 		"$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "${words[@]}" "${few[@]}"
 }
 
@@ -96,7 +96,7 @@ chmod 600 "$tmp/rules.json"
 # choose NAME=VALUE… -- WORDS…
 choose() {
 	variables_and_words "$@"
-	run timeout -s KILL 240 env CT_FAKE_KERNELS=0 CT_FAKE_GPUS=8 CT_FAKE_BUSIDS="$busids" \
+	run timeout -s KILL 720 env CT_FAKE_KERNELS=0 CT_FAKE_GPUS=8 CT_FAKE_BUSIDS="$busids" \
 		NCCL_TOPO_FILE="$tmp/hgx.xml" NCCL_MAX_NCHANNELS=4 NCCL_NET_PLUGIN=none NCCL_SOCKET_IFNAME=lo NCCL_IB_DISABLE=1 \
 		LD_LIBRARY_PATH="$tmp/lib" LD_PRELOAD="$CT_BUILDDIR/.libs/fakecuda.so:$nccl/libnccl.so.2" \
 		NCCL_CONF_FILE=/dev/null COLLTUNE_MACHINE="$here" "${variables[@]}" \

@@ -15,7 +15,7 @@ nccl() {
 	local gpus=$1 file=$2 busids
 	shift 2
 	busids=$(sed -n '/class="0x0302*00"/s/.*busid="\([^"]*\)".*/\1/p' "$file" | paste -sd,)
-	run timeout -s KILL 240 env LD_PRELOAD="$CT_BUILDDIR/.libs/fakecuda.so" LD_LIBRARY_PATH="$tmp/lib" CT_FAKE_KERNELS=0 \
+	run timeout -s KILL 720 env LD_PRELOAD="$CT_BUILDDIR/.libs/fakecuda.so" LD_LIBRARY_PATH="$tmp/lib" CT_FAKE_KERNELS=0 \
 		CT_FAKE_GPUS="$gpus" CT_FAKE_BUSIDS="$busids" CT_FAKE_NVLINKS=0 NCCL_TOPO_FILE="$file" \
 		NCCL_CONF_FILE=/dev/null NCCL_SOCKET_IFNAME=lo NCCL_IB_DISABLE=1 NCCL_TUNER_PLUGIN=none \
 		NCCL_DEBUG=INFO NCCL_DEBUG_SUBSYS=INIT,GRAPH,NET NCCL_DEBUG_FILE="$tmp/log" "$@"

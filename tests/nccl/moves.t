@@ -14,7 +14,7 @@ moved() {
 		shift
 	done
 	shift
-	run timeout -s KILL 240 env NCCL_DEBUG=INFO NCCL_DEBUG_FILE="$tmp/log.%p" "${variables[@]}" \
+	run timeout -s KILL 720 env NCCL_DEBUG=INFO NCCL_DEBUG_FILE="$tmp/log.%p" "${variables[@]}" \
 		"$CT_SRCDIR/tests/nccl/stand-in" "$CT_BUILDDIR/tests/nccl/moves" "$@"
 	log=$(cat "$tmp"/log.* 2> /dev/null)
 	rm -f "$tmp"/log.*

@@ -7,7 +7,7 @@
 
 profiled() {
 	mkdir "$tmp/$1"
-	run timeout -s KILL 240 env NCCL_PROFILER_PLUGIN="$COLLTUNE_MODULE_DIR/libnccl-profiler-colltune.so" \
+	run timeout -s KILL 720 env NCCL_PROFILER_PLUGIN="$COLLTUNE_MODULE_DIR/libnccl-profiler-colltune.so" \
 		COLLTUNE_NCCL_PROFILE="$tmp/$1" NCCL_DEBUG=INFO NCCL_DEBUG_SUBSYS=PROFILE \
 		NCCL_DEBUG_FILE="$tmp/log" "$CT_SRCDIR/tests/nccl/stand-in" \
 		"$CT_BUILDDIR/tests/nccl/moves" "${@:2}"

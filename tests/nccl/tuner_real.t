@@ -21,7 +21,7 @@ busids=$(sed -n '/class="0x030200"/s/.*busid="\([^"]*\)".*/\1/p' "$tmp/hgx.xml" 
 
 # choices NAME=VALUE…: the calls with these variables; sets $out; NCCL's log is $tmp/log
 choices() {
-	run timeout -s KILL 240 env -u COLLTUNE_RULES LD_PRELOAD="$CT_BUILDDIR/.libs/fakecuda.so" \
+	run timeout -s KILL 720 env -u COLLTUNE_RULES LD_PRELOAD="$CT_BUILDDIR/.libs/fakecuda.so" \
 		LD_LIBRARY_PATH="$tmp/lib" CT_FAKE_KERNELS=0 CT_FAKE_GPUS=$gpus CT_FAKE_BUSIDS="$busids" \
 		NCCL_TOPO_FILE="$tmp/hgx.xml" NCCL_PROFILER_PLUGIN=STATIC_PLUGIN NCCL_NET_PLUGIN=none \
 		NCCL_CONF_FILE=/dev/null NCCL_SOCKET_IFNAME=lo NCCL_IB_DISABLE=1 \

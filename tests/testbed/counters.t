@@ -3,7 +3,7 @@
 # Counters of RDMA ports around real queue pairs: without loss traffic, with one packet in a hundred
 # lost what soft RoCE counts of it. Started outside, the test starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --seconds 400 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --seconds 1200 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/counters.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
@@ -12,9 +12,9 @@ plan 12
 # counted FILE SIZE SAMPLES: all-reduce of SIZE over verbs, its records in FILE
 counted() {
 	local file=$1 size=$2 samples=$3
-	run timeout 90 "$MPIRUN" --bind-to none -n 2 "$COLLTUNE" bench allreduce --net verbs -b "$size" \
+	run timeout 270 "$MPIRUN" --bind-to none -n 2 "$COLLTUNE" bench allreduce --net verbs -b "$size" \
 		-e "$size" -n "$samples" --max-iters "$samples" -w 1 --budget 50ms --placement out \
-		--timeout 60s --counters --json "$file"
+		--timeout 180s --counters --json "$file"
 }
 # value FILE NAME: of the last point's ports, their sum, which stands before each end's; "none" where
 # it is not exposed. (No Python: starting it takes seconds here.)

@@ -5,7 +5,7 @@
 # the machine does meets both, and judged by ranks over rounds: nothing here depends on a clock.
 # Started outside, the test starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --hosts 2 --seconds 560 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --hosts 2 --seconds 1500 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/fabrics.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
@@ -21,8 +21,8 @@ cd "$tmp" || exit 99
 
 lossy 2 1%
 on testbed2 lossy 2 1%
-run timeout 420 "$MPIRUN" -n 2 "$COLLTUNE" bench allreduce --net verbs:rxe1,verbs:rxe2 --compare \
-	-b 256K -e 1M -f 4 -n 2 -w 1 --max-iters 3 --budget 50ms --placement out --timeout 200s \
+run timeout 900 "$MPIRUN" -n 2 "$COLLTUNE" bench allreduce --net verbs:rxe1,verbs:rxe2 --compare \
+	-b 256K -e 1M -f 4 -n 2 -w 1 --max-iters 3 --budget 50ms --placement out --timeout 600s \
 	--json both.jsonl
 is "two fabrics: exit status" "$status" 0
 is "two fabrics: nothing wrong" "$(grep -c 'Out of bounds values : 0 OK' <<< "$out")" 2

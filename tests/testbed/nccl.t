@@ -8,7 +8,7 @@
 if [ -z "${CT_IN_TESTBED-}" ]; then
 	[ -e "$CT_BUILDDIR/tests/nccl/lib/libcuda.so.1" ] || skip_all "configured without libnccl 2.28.9"
 	rm -rf "$tmp"
-	exec "$CT_SRCDIR/scripts/testbed" --seconds 560 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --seconds 1500 run -- \
 		env CT_IN_TESTBED=1 bash "$CT_SRCDIR/tests/testbed/nccl.t"
 fi
 # 2.28.9 ends in its initialisation when there is a device, unless both of these say no to its newer transport.
@@ -26,8 +26,8 @@ two() {
 	shift 2
 	for rank in 0 1; do
 		RANK=$rank COLLTUNE_BOOT_PORT=$port NCCL_HOSTID=node$rank NCCL_IB_HCA="=rxe$((rank + 1)):1" \
-			timeout -s KILL 250 "$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "$name" "$@" \
-			--boot env -w 1 --max-iters 1 -n 1 --budget 1ms --timeout 200s \
+			timeout -s KILL 750 "$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "$name" "$@" \
+			--boot env -w 1 --max-iters 1 -n 1 --budget 1ms --timeout 600s \
 			> "$tmp/$name.$rank.out" 2> "$tmp/$name.$rank.err" < /dev/null &
 		jobs[$name]+="$! "
 	done

@@ -3,7 +3,7 @@
 # A link taken down in mid-run over real queue pairs, two rails, unequal MTU: four soft RoCE
 # devices in one guest of scripts/testbed. Started outside, the test starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --hosts 4 --seconds 400 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --hosts 4 --seconds 1200 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/rails.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
@@ -11,8 +11,8 @@ plan 6
 
 # two DEVS DEVS ARGUMENT…: all-reduce by two ranks, each on its own devices
 two() {
-	local one=("$COLLTUNE" bench allreduce --net verbs --budget 100ms --timeout 60s "${@:3}")
-	run timeout -s KILL 120 "$MPIRUN" --bind-to none --oversubscribe \
+	local one=("$COLLTUNE" bench allreduce --net verbs --budget 100ms --timeout 180s "${@:3}")
+	run timeout -s KILL 360 "$MPIRUN" --bind-to none --oversubscribe \
 		-n 1 -x COLLTUNE_IB_DEV="$1" "${one[@]}" : -n 1 -x COLLTUNE_IB_DEV="$2" "${one[@]}"
 }
 # right NAME ROWS: the last run succeeded, printed ROWS rows, and none of them was wrong

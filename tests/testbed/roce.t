@@ -3,15 +3,15 @@
 # colltune roce watch and check, live over soft RoCE: loss, delay, a rate limit and marks of a queue are seen
 # within two intervals, loss and marks are named by check. Started outside, it starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --seconds 560 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --seconds 1500 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/roce.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
 plan 18
 cd "$tmp" || exit 99
 
-timeout 500 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" bench allreduce -b 64K -e 64K \
-	--placement out --net verbs --ib-tc 2 -n 100000000 --budget 3600s --timeout 400s > traffic 2>&1 &
+timeout 900 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" bench allreduce -b 64K -e 64K \
+	--placement out --net verbs --ib-tc 2 -n 100000000 --budget 3600s --timeout 1200s > traffic 2>&1 &
 traffic=$!
 until [ "$(counter rxe1 sent_pkts)" -gt 500 ] || ! kill -0 "$traffic"; do
 	sleep 0.2
@@ -19,14 +19,14 @@ done
 
 # two LOOKS: two intervals of watch in $out, its newest look in look.json
 two() {
-	run timeout 60 "$COLLTUNE" roce watch --interval 2s --duration 4s --json look.json
+	run timeout 180 "$COLLTUNE" roce watch --interval 2s --duration 4s --json look.json
 }
 # sum NAME: of all ports in the newest look
 sum() {
 	grep -oE "\"$1\": *[0-9.]+" look.json | awk '{ n += $NF } END { printf "%.0f\n", n }' FS='[: ]+'
 }
 judged() {
-	run timeout 60 "$COLLTUNE" roce check --window 8s
+	run timeout 180 "$COLLTUNE" roce check --window 8s
 }
 
 two
@@ -65,8 +65,8 @@ ok "marks: the queue marked" test "$(marked 1)" -gt 0
 kill "$traffic"
 wait "$traffic" 2> /dev/null
 
-run timeout 150 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" roce check --traffic --net verbs --ib-tc 106 \
-	--size 16K --span 500ms --timeout 120s
+run timeout 450 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" roce check --traffic --net verbs --ib-tc 106 \
+	--size 16K --span 500ms --timeout 360s
 like "marks: soft RoCE has no notifications" "$out" 'cnp_tx not exposed, cnp_rx not exposed'
 came=$(tr -s '\n ' ' ' <<< "$out" |
 	sed -n 's/.*(ce-marks): \([1-9][0-9]*\) packets came with a congestion mark (IpExtInCEPkts); marks and not.*/\1/p')

@@ -3,7 +3,7 @@
 # colltune roce congest over soft RoCE: an incast of 3:1 with a victim and a background of another class; congestion
 # with loss and without compared. Started outside, it starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --hosts 4 --seconds 560 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --hosts 4 --seconds 1500 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/roce_congest.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
@@ -14,7 +14,7 @@ cd "$tmp" || exit 99
 ranks() {
 	local n=$1
 	shift
-	run timeout 240 "$MPIRUN" --bind-to none --oversubscribe -n "$n" "$COLLTUNE" roce "$@" --timeout 200s
+	run timeout 720 "$MPIRUN" --bind-to none --oversubscribe -n "$n" "$COLLTUNE" roce "$@" --timeout 600s
 }
 
 # small counts: an emulated machine with more ranks than processors

@@ -4,7 +4,7 @@
 # (DSCP) of the connection manager and other GIDs, and says on which host; marks at the end where they are made and
 # at the end where they come. Started outside, it starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --seconds 560 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --seconds 1500 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/roce_two.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
@@ -12,7 +12,7 @@ plan 26
 cd "$tmp" || exit 99
 # both RANKS… of roce: a rank on each host; $all is what it printed, in one line
 both() {
-	run timeout 240 "$MPIRUN" -n 2 "$COLLTUNE" roce "$@" --timeout 200s
+	run timeout 720 "$MPIRUN" -n 2 "$COLLTUNE" roce "$@" --timeout 600s
 	all=$(tr -s '\n ' ' ' <<< "$out")
 }
 
@@ -65,9 +65,9 @@ for at in /sys/class/infiniband/rxe1/ports/1/gids/*; do
 done
 # ride VARIABLE=VALUE: check --traffic with MPI's messages over UCX on the same devices
 ride() {
-	UCX_NET_DEVICES=rxe1:1 UCX_TLS=rc_verbs,ud_verbs,self UCX_IB_GID_INDEX=${at##*/} run timeout 240 "$MPIRUN" -n 2 \
+	UCX_NET_DEVICES=rxe1:1 UCX_TLS=rc_verbs,ud_verbs,self UCX_IB_GID_INDEX=${at##*/} run timeout 720 "$MPIRUN" -n 2 \
 		--mca pml ucx -x UCX_NET_DEVICES -x UCX_TLS -x UCX_IB_GID_INDEX -x "$1" "$COLLTUNE" roce check \
-		--traffic --net verbs --ib-tc 106 --size 16K --span 200ms --timeout 200s --json ride.json
+		--traffic --net verbs --ib-tc 106 --size 16K --span 200ms --timeout 600s --json ride.json
 	all=$(tr -s '\n ' ' ' <<< "$out")
 	ours=${all#*host testbed1*} ours=${ours%%host testbed2*} theirs=${all#*host testbed2}
 }
@@ -102,7 +102,7 @@ like "a library that is not there" "$all" 'not proved: nccl: '
 both watch --interval 1s --duration 2s
 is "watch: a port of each host" "$(grep -oE 'testbed[12] rxe1:1 ' <<< "$out" | sort -u | tr -d '\n')" \
 	"testbed1 rxe1:1 testbed2 rxe1:1 "
-run timeout 200 "$MPIRUN" -n 4 "$COLLTUNE" roce congest --net verbs --ib-tc 106 --size 4K --span 500ms --rounds 1 \
-	--pattern incast --timeout 240s
+run timeout 600 "$MPIRUN" -n 4 "$COLLTUNE" roce congest --net verbs --ib-tc 106 --size 4K --span 500ms --rounds 1 \
+	--pattern incast --timeout 720s
 like "congest between two hosts" "$out" '^incast, 2 flows: goodput [1-9][0-9.]* .?B/s'
 tap_done

@@ -4,7 +4,7 @@
 # two hosts nobody can tell whether the cable or an end of it is slow: what is named is the way between them.
 # Started outside, the test starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --hosts 2 --seconds 560 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --guests 2 --hosts 2 --seconds 1500 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/slow.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
@@ -17,8 +17,8 @@ times() {
 }
 
 rate 1 500kbit # what this machine sends: 4 KiB take 66 ms
-run timeout 480 "$MPIRUN" -n 2 "$COLLTUNE" accept --net verbs --ib-dev rxe1 -e 4K --stages pairs --rounds 1 \
-	--no-algorithms --budget 5s --timeout 300s
+run timeout 900 "$MPIRUN" -n 2 "$COLLTUNE" accept --net verbs --ib-dev rxe1 -e 4K --stages pairs --rounds 1 \
+	--no-algorithms --budget 5s --timeout 900s
 said=$(tr -s '\n ' ' ' <<< "$out")
 like "one way limited: named" "$out" '^ +1\. testbed1 to testbed2: [0-9.]+ times slower .* than the way back$'
 ok "one way limited: by far" [ "$(times)" -ge 2 ]
@@ -35,8 +35,8 @@ END
 plain 1
 # by_leaves STAGES: accept by two ranks of each host
 by_leaves() {
-	run timeout 300 "$MPIRUN" -n 4 "$COLLTUNE" accept --net tcp -e 4K --stages "$1" --rounds 1 --no-algorithms \
-		--budget 5s --timeout 200s --cluster "$tmp/cluster.yaml"
+	run timeout 900 "$MPIRUN" -n 4 "$COLLTUNE" accept --net tcp -e 4K --stages "$1" --rounds 1 --no-algorithms \
+		--budget 5s --timeout 600s --cluster "$tmp/cluster.yaml"
 }
 by_leaves environment,pairs,rails
 like "a leaf for each host: ends with a verdict" "$status" '^[015]$'

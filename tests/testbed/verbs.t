@@ -3,13 +3,13 @@
 # The transport verbs over real queue pairs: two soft RoCE devices in one guest of scripts/testbed.
 # Started outside, the test starts itself again inside.
 if [ -z "${CT_IN_TESTBED-}" ]; then
-	exec "$CT_SRCDIR/scripts/testbed" --seconds 560 run -- \
+	exec "$CT_SRCDIR/scripts/testbed" --seconds 1500 run -- \
 		env CT_IN_TESTBED=1 MPIRUN="$MPIRUN" bash "$CT_SRCDIR/tests/testbed/verbs.t"
 fi
 . "${CT_SRCDIR:?}/tests/tap.sh"
 . "$CT_SRCDIR/tests/testbed/words.sh"
 
-bench=(timeout 60 "$COLLTUNE" bench)
+bench=(timeout 180 "$COLLTUNE" bench)
 # refused NAME TEXT ARGUMENT…: one line that holds TEXT, exit 3
 refused() {
 	local name=$1 text=$2
@@ -19,7 +19,7 @@ refused() {
 	is "$name: one line" "$(grep -cF "$text" <<< "$err") $(grep -c . <<< "$err")" "1 1"
 }
 
-run timeout 60 "$COLLTUNE" list
+run timeout 180 "$COLLTUNE" list
 like "list shows the row with its device and the reason" "$out" \
 	'here: RC over rxe1 port 1, MTU 4096: RoCE v2 GID [0-9]+ ::ffff:10\.2\.0\.1 on e1'
 
@@ -49,13 +49,13 @@ is "one rank with an IPv6 GID by address" "$status" 0
 # peers NAME TEXT FIRST SECOND: rank 0 has option FIRST, rank 1 SECOND
 peers() {
 	local each=("$COLLTUNE" bench allreduce --net verbs -b 64 -e 64 -n 3 --budget 50ms)
-	run timeout 120 "$MPIRUN" --bind-to none --oversubscribe -n 1 "${each[@]}" "$3" : \
+	run timeout 360 "$MPIRUN" --bind-to none --oversubscribe -n 1 "${each[@]}" "$3" : \
 		-n 1 "${each[@]}" "$4"
 	is "$1: exit status" "$status" 3
 	like "$1: named" "$err" "^colltune bench: $2"
 }
 # limits do not bind who has CAP_IPC_LOCK
-run timeout 120 "$MPIRUN" --bind-to none --oversubscribe -n 2 \
+run timeout 360 "$MPIRUN" --bind-to none --oversubscribe -n 2 \
 	setpriv --bounding-set -ipc_lock --inh-caps -ipc_lock bash -c \
 	"ulimit -l 64; exec $COLLTUNE bench allreduce --net verbs -b 64 -e 64 -n 3"
 is "too little locked memory: exit status" "$status" 3

@@ -6,8 +6,8 @@
 ranks() {
 	local n=$1
 	shift
-	run timeout 180 "$MPIRUN" --bind-to none --oversubscribe -n "$n" "$COLLTUNE" bench "$@" \
-		-n 3 --budget 50ms --timeout 120s
+	run timeout 540 "$MPIRUN" --bind-to none --oversubscribe -n "$n" "$COLLTUNE" bench "$@" \
+		-n 3 --budget 50ms --timeout 360s
 }
 
 # right NAME ROWS: the last run succeeded and printed ROWS rows, none of them wrong
@@ -43,7 +43,7 @@ during() {
 	local device=$1 words=$2 from job tries=600
 	shift 2
 	from=$(counter "$device" sent_pkts)
-	timeout 180 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" bench allreduce \
+	timeout 540 "$MPIRUN" --bind-to none --oversubscribe -n 2 "$COLLTUNE" bench allreduce \
 		-b 64K -e 64K --placement out --net verbs "$@" > "$tmp/.out" 2> "$tmp/.err" &
 	job=$!
 	until [ $(($(counter "$device" sent_pkts) - from)) -gt 500 ] || [ $((tries--)) = 0 ]; do

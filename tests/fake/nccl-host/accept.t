@@ -29,7 +29,7 @@ figures:
     source: "made up: of any backend"
 END
 small=(--stages "environment,collectives" --rounds 1 -e 4K --no-algorithms --budget 60s)
-run timeout -s KILL 120 "$COLLTUNE" accept -g 2 --coll native,nccl --nccl-lib "$host" --gpu-lib "$host" \
+run timeout -s KILL 360 "$COLLTUNE" accept -g 2 --coll native,nccl --nccl-lib "$host" --gpu-lib "$host" \
 	"${small[@]}" --profile ./gpus.yaml --json verdict.json
 like "the library and the stand-in are named" "$out" '^environment: nccl default: .*STAND-IN'
 like "a figure above the largest message is measured" "$out" '^  allreduce +nccl +from +256K .* effic\. [0-9.]+ +(pass|inconclusive)'
@@ -40,7 +40,7 @@ is "only what was asked for is larger" "$(jq -r '[.figures[] | select(.bytes > 4
 is "no floor of the host's memory for GPUs" "$(jq -c '[.figures[] | select(.candidate.backend == "nccl") | .expected] |
 	unique' verdict.json)" "[null]"
 # without a list of backends NCCL is tried, and its absence is no failure
-run timeout -s KILL 120 "$COLLTUNE" accept -t 2 --nccl-lib ./none.so --gpu-lib none --stages environment \
+run timeout -s KILL 360 "$COLLTUNE" accept -t 2 --nccl-lib ./none.so --gpu-lib none --stages environment \
 	--budget 2s --profile ./gpus.yaml
 like "a library that is not there is left out by name" "$out" '^environment: nccl default left out: .*none\.so'
 like "its figures say so" "$out" 'not measured here: needs backend nccl'

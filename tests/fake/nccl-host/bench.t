@@ -10,7 +10,7 @@ over=(--coll nccl --nccl-lib "$host" --gpu-lib "$host")
 
 # bench OPERATION OPTION…: quickly, over the stand-in
 bench() {
-	run timeout -s KILL 120 "$COLLTUNE" bench "$@" "${over[@]}" "${few[@]}"
+	run timeout -s KILL 360 "$COLLTUNE" bench "$@" "${over[@]}" "${few[@]}"
 }
 # Exit status; measured columns, those that cannot be, and wrong elements of all rows.
 sums() {

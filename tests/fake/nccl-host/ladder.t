@@ -7,7 +7,7 @@
 host=$COLLTUNE_MODULE_DIR/nccl-host.so
 # ladder OPTION…: one round over shared memory
 ladder() {
-	run timeout -s KILL 120 "$COLLTUNE" bench ladder -t 2 --net shm -n 2 -w 1 --max-iters 3 --budget 5ms \
+	run timeout -s KILL 360 "$COLLTUNE" bench ladder -t 2 --net shm -n 2 -w 1 --max-iters 3 --budget 5ms \
 		-b 8 -e 64K --rounds 1 --nccl-lib "$host" --gpu-lib "$host" "$@"
 }
 

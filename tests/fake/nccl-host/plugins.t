@@ -10,7 +10,7 @@ export NCCL_CONF_FILE=/dev/null
 # bench NAME=VALUE… -- OPTION…
 bench() {
 	variables_and_words "$@"
-	run timeout -s KILL 120 env "${variables[@]}" "$COLLTUNE" bench allreduce -t 2 -e 8 -n 1 --max-iters 1 \
+	run timeout -s KILL 360 env "${variables[@]}" "$COLLTUNE" bench allreduce -t 2 -e 8 -n 1 --max-iters 1 \
 		--budget 1ms -w 1 --coll nccl --nccl-lib "$host" --gpu-lib "$host" "${words[@]}"
 }
 refused() { # NAME REGEX
