@@ -16,12 +16,17 @@ EXTRA_DIST += tests/nccl/gpu_check.t tests/nccl/tuner_real.t tests/nccl/machines
 	tests/nccl/backend_real.t tests/nccl/explain_real.t tests/nccl/profiler_real.t tests/nccl/stand-in tests/testbed/nccl.t
 # Skipped where there is no GPU.
 shell_tests += tests/nccl/gpu_check.t
+# The emulator's own arithmetic: needs no libnccl.
+unit_tests += tests/fake/test_fake_works
+tests_fake_test_fake_works_SOURCES = tests/fake/test_fake_works.c tests/fake/cuda/kernel.h tests/fake/cuda/layout.h \
+	tests/fake/cuda/works.c
+tests_fake_test_fake_works_LDADD = $(CMOCKA_LIBS)
 
 fakecuda_la_SOURCES = tests/fake/cuda/device.c tests/fake/cuda/door.c tests/fake/cuda/driver.c \
 	tests/fake/cuda/fake.h tests/fake/cuda/fold.c tests/fake/cuda/kernel.c tests/fake/cuda/kernel.h \
 	tests/fake/cuda/layout.h tests/fake/cuda/link.c tests/fake/cuda/memory.c tests/fake/cuda/nvml.c \
 	tests/fake/cuda/p2p.c tests/fake/cuda/patch.c tests/fake/cuda/ring.c tests/fake/cuda/stream.c \
-	tests/fake/cuda/vmm.c
+	tests/fake/cuda/vmm.c tests/fake/cuda/works.c
 fakecuda_la_CPPFLAGS = -isystem $(NCCL_HOME)/include
 # What is preloaded must be seen; most arguments mean nothing here.
 fakecuda_la_CFLAGS = $(CT_CFLAGS) -fvisibility=default -Wno-unused-parameter

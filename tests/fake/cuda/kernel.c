@@ -13,7 +13,7 @@
 #include "fake.h"
 #include "kernel.h"
 
-enum { CHANNELS_MOST = 64, WORKS_MOST = 256, PIECE = 16, PROTOS = 3, RING = 1, ROWS = 1997 };
+enum { CHANNELS_MOST = 64, WORKS_MOST = 256, PROTOS = 3, RING = 1, ROWS = 1997 };
 
 struct task {
 	const struct fake_arguments *arguments;
@@ -73,41 +73,6 @@ struct fake_function fake_function_of(unsigned int number)
 	return function;
 }
 
-/* One work, aligned. */
-union work {
-	struct fake_coll coll;
-	struct fake_p2p p2p;
-	char bytes[sizeof(struct fake_coll)];
-};
-
-/* Copies BYTES from AT of where the works lie: behind the batches, or in a ring, whose end may part a work
- * between two of its pieces. */
-static void copy_work(const struct fake_arguments *arguments, uint32_t at, size_t bytes, union work *to)
-{
-	const char *base = arguments->storage == 0 ? (const char *)arguments : arguments->works;
-	uint32_t mask = arguments->storage == 1 ? arguments->mask : UINT32_MAX;
-
-	for (uint32_t i = 0; i < bytes; i += PIECE)
-		memcpy(to->bytes + i, base + ((at + i) & mask), PIECE);
-}
-
-/* The works of a batch, behind those that are in WORKS. */
-static size_t works_of(const struct fake_arguments *arguments, const struct fake_batch *batch, size_t bytes,
-	union work *works, size_t n)
-{
-
-	for (size_t i = 0; i < 64; i++) {
-		uint32_t at = batch->offset + (uint32_t)(i * bytes);
-
-		if ((batch->set >> i & 1) == 0)
-			continue;
-		if (n == WORKS_MOST)
-			refuse("so many works: more than", WORKS_MOST);
-		copy_work(arguments, at, bytes, &works[n++]);
-	}
-	return n;
-}
-
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -127,7 +92,7 @@ static void stamp(struct fake_stamps *stamps, uint64_t done, size_t n)
 	}
 }
 
-static bool run_works(const struct task *task, unsigned int number, const union work *works, size_t n)
+static bool run_works(const struct task *task, unsigned int number, const union fake_work *works, size_t n)
 {
 	struct fake_comm *comm = task->arguments->comm;
 	struct fake_channel *channel = &comm->channels[task->channel];
@@ -154,7 +119,7 @@ static void *run_channel(void *argument)
 {
 	const struct task *task = argument;
 	const struct fake_batch *batches = (const void *)(task->arguments + 1);
-	union work works[WORKS_MOST];
+	union fake_work works[WORKS_MOST];
 	size_t at = task->batch, n = 0;
 
 	for (bool more = true; more;) {
@@ -163,8 +128,9 @@ static void *run_channel(void *argument)
 
 		if (kind != FAKE_WORK_P2P && kind != FAKE_WORK_COLL)
 			refuse("registered buffers: work of kind", kind);
-		n = works_of(task->arguments, batch, kind == FAKE_WORK_P2P ? sizeof(struct fake_p2p) :
-			sizeof(struct fake_coll), works, n);
+		n += fake_works_of(task->arguments, batch, works + n, WORKS_MOST - n);
+		if (n > WORKS_MOST)
+			refuse("so many works: more than", WORKS_MOST);
 		if ((batch->head >> 14 & 1) == 0) {
 			more = run_works(task, batch->head >> 17, works, n);
 			n = 0;

@@ -20,6 +20,17 @@ struct fake_function {
 };
 struct fake_function fake_function_of(unsigned int number);
 
+/* works.c: one work, aligned. */
+union fake_work {
+	struct fake_coll coll;
+	struct fake_p2p p2p;
+	char bytes[sizeof(struct fake_coll)];
+};
+/* How many works BATCH has, the first ROOM of them copied to WORKS: they lie behind the batches, in memory
+ * of their own, or in a ring, whose end may part one between two of its pieces. */
+size_t fake_works_of(const struct fake_arguments *arguments, const struct fake_batch *batch,
+	union fake_work *works, size_t room);
+
 /* fold.c: elements. */
 struct fake_fold {
 	int op, type;
