@@ -19,21 +19,24 @@ export NCCL_DEBUG=INFO NCCL_DEBUG_SUBSYS=INIT,GRAPH,NET NCCL_DEBUG_FILE="$tmp/lo
 # two processes without a launcher
 export WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 COLLTUNE_JOB_TOKEN=of-this-guest-alone
 
-# two NAME PORT ARGUMENT…: begins bench NAME by two ranks, each with a GPU, on a node of NCCL's and with a
-# device of its own
-two() {
+# both NAME PORT ARGUMENT…: begins colltune by two ranks, each with a GPU, on a node of NCCL's and with a device of
+# its own; finish NAME waits for it
+both() {
 	local rank name=$1 port=$2
 	shift 2
 	for rank in 0 1; do
 		RANK=$rank COLLTUNE_BOOT_PORT=$port NCCL_HOSTID=node$rank NCCL_IB_HCA="=rxe$((rank + 1)):1" \
-			timeout -s KILL 750 "$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" bench "$name" "$@" \
-			--boot env -w 1 --max-iters 1 -n 1 --budget 1ms --timeout 600s \
+			timeout -s KILL 750 "$CT_SRCDIR/tests/nccl/stand-in" "$COLLTUNE" "$@" --boot env --timeout 600s \
 			> "$tmp/$name.$rank.out" 2> "$tmp/$name.$rank.err" < /dev/null &
 		jobs[$name]+="$! "
 	done
 }
 
-# finish NAME: waits for it
+# two NAME PORT ARGUMENT…: begins bench NAME so
+two() {
+	both "$1" "$2" bench "$1" "${@:3}" -w 1 --max-iters 1 -n 1 --budget 1ms
+}
+
 finish() {
 	local job
 	status=0
@@ -97,6 +100,18 @@ like "NCCL's own words" "$log" 'via NET/IB/0'
 like "the node's own device is used" "$log" 'NET/IB : Using \[0\]rxe2:1/RoCE'
 # at least 256 KiB one way by five operations, each twice, in packets of 4096 bytes
 ok "the bytes went over the RDMA devices" test $(($(sum sent_pkts) - before)) -gt 600
+
+# Which class NCCL's packets leave with, as the kernel sees them pass: DSCP 8 where the contract has 26.
+NCCL_IB_TC=32 both rides 4600 roce check --traffic --net verbs --ib-tc 106 --size 16K --span 100ms
+finish rides
+said=$(tr -s '\n ' ' ' <<< "$out")
+for device in rxe1 rxe2; do
+	like "check --traffic: NCCL by $device" "$said" \
+		"rode: $device: nccl \\(NCCL 2\\.28\\.9\\) rode on DSCP 8 \\((9.|100) %\\); priority not exposed; told 32, DSCP 8, by NCCL_IB_TC"
+	like "check --traffic: $device: not as the contract says" "$said" \
+		"advice \\(library-contract\\): $device port 1: nccl: (9.|100) % of [1-9][0-9]* packets left with DSCP 8; the contract has DSCP 26"
+done
+[ "$tap_failed" = 0 ] || printf '%s\n' "$out" "$err" | sed 's/^/# /'
 
 lossy 1 1%
 lossy 2 1%
