@@ -2,7 +2,6 @@
 /* Before the ranks: where the plugins are, which variables NCCL will see, and where its log goes. */
 #include "explain.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,24 +107,13 @@ static ct_status take_log(struct ct_explain *e)
 	return status;
 }
 
-static ct_status read_variables(struct ct_explain *e)
-{
-	struct passwd room, *me = NULL;
-	char text[4096], conf[CT_EXPLAIN_PATH] = "";
-
-	if (getpwuid_r(getuid(), &room, text, sizeof(text), &me) == 0 && me != NULL)
-		snprintf(conf, sizeof(conf), "%.1000s/.nccl.conf", me->pw_dir);
-	return ct_nccl_variables_read(environ, conf[0] != '\0' ? conf : NULL, "/etc/nccl.conf",
-		&e->variables);
-}
-
 ct_status ct_explain_open(struct ct_bench_settings *s, struct ct_explain *e)
 {
 	struct ct_nccl_settings *nccl = &s->job.coll_rows.nccl;
 	ct_status status;
 
 	*e = (struct ct_explain){ .on = s->explain, .log = -1 };
-	status = read_variables(e);
+	status = ct_nccl_variables_here(&e->variables);
 	if (status == CT_OK)
 		status = take_rules(e, s->explain ? s->rules : NULL);
 	if (status == CT_OK)

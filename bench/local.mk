@@ -37,7 +37,7 @@ EXTRA_DIST += bench/report/none.js bench/report/page.css bench/report/page.js
 colltune_SOURCES += bench/roce.h bench/roce.c bench/roce_show.c bench/roce_facts.c bench/roce_hosts.c \
 	bench/roce_check.c bench/roce_watch.c bench/watch.h bench/watch_show.c bench/congest.h \
 	bench/congest_run.c bench/congest_spread.c bench/roce_congest.c bench/roce_traffic.c bench/roce_classes.c \
-	bench/roce_input.c bench/roce_rides.h bench/roce_rides.c bench/roce_tap.h bench/roce_tap.c
+	bench/roce_input.c bench/roce_rides.h bench/roce_rides.c bench/roce_tap.h bench/roce_tap.c bench/told_class.h bench/told_class.c
 # DCB and queues by rtnetlink need libmnl.
 colltune_SOURCES += bench/dcb.h
 if WITH_LIBMNL

@@ -2,6 +2,7 @@
 #include "nccl_variables.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +55,7 @@ static void take(struct ct_nccl_variables *v, const char *text, const char *orig
 	ct_text_clean(known->origin, sizeof(known->origin), origin);
 }
 
-/* NULL where it is not there, or not a regular file: NCCL would wait for a pipe, we need not. */
-static FILE *open_conf(const char *path)
+FILE *ct_conf_open(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -81,7 +81,7 @@ static void read_conf(struct ct_nccl_variables *v, int which, const char *path)
 	if (path == NULL)
 		return;
 	ct_text_clean(v->files[which], sizeof(v->files[which]), path);
-	file = open_conf(path);
+	file = ct_conf_open(path);
 	if (file == NULL)
 		return;
 	v->read[which] = true;
@@ -108,6 +108,16 @@ ct_status ct_nccl_variables_read(char *const *env, const char *user_conf, const 
 	read_conf(&v, 1, system_conf);
 	*out = v;
 	return CT_OK;
+}
+
+ct_status ct_nccl_variables_here(struct ct_nccl_variables *out)
+{
+	struct passwd room, *me = NULL;
+	char text[4096], conf[1024] = "";
+
+	if (getpwuid_r(getuid(), &room, text, sizeof(text), &me) == 0 && me != NULL)
+		snprintf(conf, sizeof(conf), "%.1000s/.nccl.conf", me->pw_dir);
+	return ct_nccl_variables_read(environ, conf[0] != '\0' ? conf : NULL, "/etc/nccl.conf", out);
 }
 
 void ct_nccl_variables_free(struct ct_nccl_variables *v)

@@ -4,6 +4,7 @@
 #define CT_BENCH_NCCL_VARIABLES_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/base.h"
 
@@ -32,9 +33,16 @@ struct ct_nccl_variables {
  */
 ct_status ct_nccl_variables_read(char *const *env, const char *user_conf, const char *system_conf,
 	struct ct_nccl_variables *out);
+
+/* The same of this process, its user's ~/.nccl.conf and /etc/nccl.conf. */
+ct_status ct_nccl_variables_here(struct ct_nccl_variables *out);
 void ct_nccl_variables_free(struct ct_nccl_variables *v);
 
 /* The one called NAME that has a value, else NULL. */
 const struct ct_nccl_variable *ct_nccl_variable(const struct ct_nccl_variables *v, const char *name);
+
+/* For reading. NULL where PATH is not there or no regular file: a library would wait for a pipe, we need not. The
+ * caller closes it. */
+FILE *ct_conf_open(const char *path);
 
 #endif

@@ -1,36 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Traffic classes: what each library would ask for by variables (UCX: ib_iface.c, IB_TRAFFIC_CLASS, auto = 106 on
- * RoCE; NCCL: documentation of environment variables, NCCL_IB_TC, default 0), and what its flows rode on.
- */
-#include <stdlib.h>
+/* Traffic classes: what each library would ask for, and what its flows rode on. */
 #include <string.h>
 
 #include "roce.h"
+#include "told_class.h"
 
 enum { NAME = 100, DSCP_SHIFT = 2 };
 
-/* Who would ask for which class: by VARIABLE of this process, else DEFLT. */
-static json_t *by_variable(const char *who, const char *variable, int64_t deflt, const char *why)
+/* Who would ask for which class; no class: not understood. */
+static json_t *told_row(const char *who, const struct ct_told_class *told)
 {
-	const char *text = secure_getenv(variable);
-	int64_t value = deflt;
-
-	if (text == NULL || strcmp(text, "auto") == 0)
-		return json_pack("{s:s, s:s, s:I}", "who", who, "from", why, "class", (json_int_t)deflt);
-	if (ct_int_parse(text, 0, 255, &value) != CT_OK)
-		return json_pack("{s:s, s:s}", "who", who, "from", variable); /* no class: not understood */
-	return json_pack("{s:s, s:s, s:I}", "who", who, "from", variable, "class", (json_int_t)value);
+	if (told->value == CT_TOLD_UNKNOWN)
+		return json_pack("{s:s, s:s}", "who", who, "from", told->by);
+	return json_pack("{s:s, s:s, s:I}", "who", who, "from", told->by, "class", (json_int_t)told->value);
 }
 
 json_t *ct_roce_classes_json(const struct ct_job_settings *job)
 {
 	bool verbs = ct_net_is(job->net, "verbs");
+	struct ct_told_class ucx, nccl;
 
+	ct_told_ucx(&ucx);
+	ct_told_nccl(&nccl);
 	return json_pack("[{s:s, s:s, s:I}, o, o]", "who", "colltune", "from", verbs ? "--ib-tc" : job->net,
 		"class", (json_int_t)(verbs ? job->net_rows.verbs.tc : 0),
-		by_variable("UCX", "UCX_IB_TRAFFIC_CLASS", 106, "its default on RoCE"),
-		by_variable("NCCL", "NCCL_IB_TC", 0, "its default"));
+		told_row("UCX", &ucx), told_row("NCCL", &nccl));
 }
 
 static const char *clean(const json_t *o, const char *key, char out[NAME])

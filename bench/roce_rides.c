@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which way each library's flows leave. Evidence, in this order: packets that pass the kernel (soft RoCE), the
- * interface's bytes by priority (adapters), the device's own count of packets. What was told: UCX's IB_TRAFFIC_CLASS
- * (ib_iface.c, auto = 106 on RoCE v2) where Open MPI has loaded its pml ucx, NCCL_IB_TC, our --ib-tc.
+ * interface's bytes by priority (adapters), the device's own count of packets. What was told: UCX's class where
+ * Open MPI has loaded its pml ucx, NCCL's, our --ib-tc.
  */
 #include "roce_rides.h"
 
@@ -16,8 +16,9 @@
 #include "plan.h"
 #include "roce.h"
 #include "roce_tap.h"
+#include "told_class.h"
 
-enum { PORTS = 16, NONE = 4, WHY = 240, UCX_CLASS = 106, WINDOW = 4 };
+enum { PORTS = 16, NONE = 4, WHY = 240, WINDOW = 4 };
 
 struct port {
 	size_t at; /* in ports */
@@ -117,31 +118,28 @@ static bool has_ucx(void)
 	return found;
 }
 
-static void told_by_variable(struct ct_end_ride *ride, const char *name, const char *unset, uint64_t class)
+static void told_as(struct ct_end_ride *ride, const struct ct_told_class *told)
 {
-	const char *text = secure_getenv(name);
-	int64_t value;
-
-	ride->told = class;
-	snprintf(ride->told_by, sizeof(ride->told_by), "%s", unset);
-	if (text == NULL || strcmp(text, "auto") == 0)
-		return;
-	snprintf(ride->told_by, sizeof(ride->told_by), "%.39s", name);
-	ride->told = ct_int_parse(text, 0, 255, &value) == CT_OK ? (uint64_t)value : CT_END_UNKNOWN;
+	ride->told = told->value == CT_TOLD_UNKNOWN ? CT_END_UNKNOWN : (uint64_t)told->value;
+	snprintf(ride->told_by, sizeof(ride->told_by), "%s", told->by);
 }
 
 static void set_told(struct ct_end_ride *ride, const char *who, const struct ct_job_settings *job)
 {
+	struct ct_told_class told;
+
 	if (strcmp(who, "native") == 0 && ct_net_is(job->net, "verbs")) {
 		ride->told = (uint64_t)job->net_rows.verbs.tc;
 		snprintf(ride->told_by, sizeof(ride->told_by), "--ib-tc");
 	} else if (strcmp(who, "mpi") == 0 && has_ucx()) {
 		size_t used = strlen(ride->library);
 
-		told_by_variable(ride, "UCX_IB_TRAFFIC_CLASS", "UCX's default on RoCE", UCX_CLASS);
+		ct_told_ucx(&told);
+		told_as(ride, &told);
 		snprintf(ride->library + used, sizeof(ride->library) - used, ", pml ucx");
 	} else if (strcmp(who, "nccl") == 0) {
-		told_by_variable(ride, "NCCL_IB_TC", "NCCL's default", 0);
+		ct_told_nccl(&told);
+		told_as(ride, &told);
 	}
 }
 

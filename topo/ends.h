@@ -128,7 +128,7 @@ struct ct_end_value {
 struct ct_end_ride {
 	char who[24];             /* "native", "mpi", "nccl" */
 	char library[96];         /* "Open MPI v4.1.4, pml ucx"; "" = not told */
-	char told_by[40];         /* which variable or option told the class; "" = none */
+	char told_by[96];         /* which variable, of which file, or option told the class; "" = none */
 	uint64_t told;            /* traffic class 0 to 255; CT_END_UNKNOWN: told none */
 	uint64_t sent, sent_bytes; /* by the RDMA device, CT_END_UNKNOWN where not exposed */
 	bool dscp_known;          /* packets of RoCE v2 passed the kernel, which tells their DSCP */

@@ -53,7 +53,7 @@ like "marks: where they come" "$theirs" \
 unlike "marks: not made at the other host" "$theirs" 'the queue of e1 here'
 like "soft RoCE has no notifications" "$all" 'ecn_marked not exposed, cnp_tx not exposed, cnp_rx not exposed'
 like "whose traffic class was tried" "$all" \
-	'colltune \(--ib-tc\) 106, DSCP 26, priority not exposed; UCX \(its default on RoCE\) 106, .*; NCCL \(its default\) 0, DSCP 0'
+	"colltune \\(--ib-tc\\) 106, DSCP 26, priority not exposed; UCX \\(UCX's default on RoCE\\) 106, .*; NCCL \\(NCCL's default\\) 0, DSCP 0"
 plain 1
 
 # What each library's packets leave with: ours as --ib-tc says, UCX's as it was told. tc here counts and rewrites

@@ -13,6 +13,10 @@ unit_tests += tests/unit/test_bench_nccl
 tests_unit_test_bench_nccl_SOURCES = tests/unit/test_bench_nccl.c \
 	bench/nccl_log.c bench/nccl_log.h bench/nccl_variables.c bench/nccl_variables.h
 
+unit_tests += tests/unit/test_bench_told
+tests_unit_test_bench_told_SOURCES = tests/unit/test_bench_told.c bench/told_class.c bench/told_class.h \
+	bench/nccl_variables.c bench/nccl_variables.h
+
 unit_tests += tests/unit/test_bench_congest
 tests_unit_test_bench_congest_SOURCES = tests/unit/test_bench_congest.c \
 	bench/congest_run.c bench/congest_spread.c bench/congest.h bench/job.h
