@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* colltune nccl DIR: what NCCL's profiler plugin of ours wrote on all ranks, put together. */
+/* colltune nccl DIR…: what NCCL's profiler plugin of ours wrote on all ranks, put together; rules of it. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,23 +11,37 @@
 #include "advise/advise.h"
 #include "bench.h"
 #include "cli.h"
+#include "topo/topo.h"
+#include "tune/tune.h"
 
-enum { SLOW_SHOWN = 10, FILES_MOST = 65536 };
+enum { SLOW_SHOWN = 10, FILES_MOST = 65536, DIRS_MOST = 64, MODE = 0644 };
 
+struct nccl_settings {
+	char *output;
+	int64_t ranks, nodes;
+};
+
+#define AT(field) offsetof(struct nccl_settings, field)
 static const struct ct_option own_options[] = {
+	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "RULES",
+		"write rules for the tuner plugin: where jobs ran the same size otherwise, the fastest" },
+	{ "ranks", 0, CT_OPT_INT, AT(ranks), "0", 0, INT32_MAX, NULL, "N",
+		"-o: from communicators of N ranks; 0: of those that took most time" },
+	{ "nodes", 0, CT_OPT_INT, AT(nodes), "0", 0, INT32_MAX, NULL, "N", "-o: and of N nodes" },
 	{ NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL },
 };
+#undef AT
 const struct ct_option *const ct_nccl_options[] = { own_options, NULL };
 
 static const struct ct_cli cli = {
 	.command = "nccl",
-	.args = "DIR",
+	.args = "DIR [DIR...]",
 	.text = "Show what libnccl-profiler-colltune.so wrote into DIR (COLLTUNE_NCCL_PROFILE) on all ranks of a "
 		"job: what NCCL chose and how long its kernels took, slow collectives, and the rank that the "
-		"others wait for.",
+		"others wait for. With -o: rules from several jobs, of which one ran as NCCL alone chooses.",
 	.lists = ct_nccl_options,
 	.min_words = 1,
-	.max_words = 1,
+	.max_words = DIRS_MOST,
 };
 
 static int is_profile(const struct dirent *entry)
@@ -38,7 +52,7 @@ static int is_profile(const struct dirent *entry)
 		strcmp(entry->d_name + length - 6, ".jsonl") == 0;
 }
 
-static ct_status read_all(const char *dir, struct ct_nccl_job *profiles)
+static ct_status read_all(const char *dir, uint32_t job, struct ct_nccl_job *profiles)
 {
 	struct dirent **names = NULL;
 	int n = scandir(dir, &names, is_profile, alphasort);
@@ -53,7 +67,7 @@ static ct_status read_all(const char *dir, struct ct_nccl_job *profiles)
 
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
 		if (status == CT_OK)
-			status = ct_nccl_job_add(profiles, path);
+			status = ct_nccl_job_add(profiles, job, path);
 		free(names[i]);
 	}
 	free(names);
@@ -125,28 +139,91 @@ static void show_stragglers(const struct ct_nccl_job *p)
 		printf("straggler: none found\n");
 }
 
-int ct_nccl_main(int argc, char **argv)
+static void show(const struct ct_nccl_job *profiles)
 {
-	struct ct_nccl_job profiles = { NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
-	const char *words[1] = { NULL };
-	char settings[1];
-	enum ct_cli_result parsed = ct_cli_parse(&cli, argc, argv, settings, words);
+	show_head(profiles);
+	for (size_t i = 0; i < profiles->nkinds; i++)
+		show_kind(&profiles->kinds[i]);
+	show_slow(profiles);
+	show_stragglers(profiles);
+}
+
+static void show_rules(const struct ct_rules *rules)
+{
+	char low[32], high[32];
+
+	for (size_t i = 0; i < ct_rules_count(rules); i++) {
+		const struct ct_rule *r = ct_rules_at(rules, i);
+		const struct ct_rule_set *channels = ct_rule_setting(r, "channels");
+
+		printf("rule: %s from %s to %s: %s/%s, %lld channels: %.2f times as fast as NCCL's own choice (%.2f "
+			"to %.2f, %lld calls)\n", ct_coll_name(r->coll), ct_size_text(r->low, low),
+			ct_size_text(r->high, high), ct_rule_setting(r, "algo")->text,
+			ct_rule_setting(r, "proto")->text, channels != NULL ? (long long)channels->number : 0LL,
+			r->gain, r->gain_low, r->gain_high, (long long)r->fresh);
+	}
+	if (ct_rules_count(rules) == 0)
+		printf("rule: none; nothing was seen that is faster than NCCL's own choices\n");
+}
+
+/* The rules are read back as a job reads them before they are written. */
+static ct_status write_rules(const struct nccl_settings *s, const struct ct_nccl_job *profiles)
+{
+	char machine[CT_MACHINE_HASH_ROOM] = "", fingerprint[CT_SHA256_TEXT] = "";
+	struct ct_jobs_in in = { .jobs = profiles, .ranks = (uint32_t)s->ranks, .nodes = (uint32_t)s->nodes };
+	struct ct_machine *here = NULL;
+	struct ct_rules *rules = NULL;
+	struct ct_export out;
 	ct_status status;
 
-	if (parsed != CT_CLI_RUN)
-		return parsed == CT_CLI_DONE ? CT_EXIT_PASS : CT_EXIT_USAGE;
-	status = read_all(words[0], &profiles);
+	if (ct_machine_read(NULL, &here) == CT_OK && ct_machine_hash(here, machine) == CT_OK &&
+		ct_rules_fingerprint("", fingerprint) == CT_OK) {
+		in.machine = machine;
+		in.fingerprint = fingerprint;
+	}
+	ct_machine_free(here);
+	status = ct_jobs_rules(&in, &out);
+	for (size_t i = 0; i < out.nremarks; i++)
+		fprintf(stderr, "colltune nccl: %s\n", out.remarks[i].text);
+	if (status == CT_OK)
+		status = ct_rules_parse(out.text.text, out.text.used, "the rules of these jobs", &rules);
+	if (status == CT_OK)
+		status = ct_file_save(s->output, out.text.text, out.text.used, MODE);
+	if (status == CT_OK) {
+		show_rules(rules);
+		printf("# %u rules in %s; to use them: NCCL_TUNER_PLUGIN=libnccl-tuner-colltune.so "
+			"COLLTUNE_RULES=FILE on every rank\n", out.written, s->output);
+	}
+	ct_rules_free(rules);
+	ct_export_free(&out);
+	return status;
+}
+
+int ct_nccl_main(int argc, char **argv)
+{
+	struct ct_nccl_job profiles = { .ranks = NULL };
+	const char *words[DIRS_MOST] = { NULL };
+	struct nccl_settings settings;
+	enum ct_cli_result parsed = ct_cli_parse(&cli, argc, argv, &settings, words);
+	ct_status status = CT_OK;
+
+	if (parsed == CT_CLI_DONE)
+		return CT_EXIT_PASS;
+	if (parsed != CT_CLI_RUN) {
+		ct_options_free(ct_nccl_options, &settings);
+		return CT_EXIT_USAGE;
+	}
+	for (uint32_t i = 0; i < DIRS_MOST && words[i] != NULL && status == CT_OK; i++)
+		status = read_all(words[i], i, &profiles);
 	if (status == CT_OK)
 		status = ct_nccl_job_judge(&profiles);
-	if (status == CT_OK) {
-		show_head(&profiles);
-		for (size_t i = 0; i < profiles.nkinds; i++)
-			show_kind(&profiles.kinds[i]);
-		show_slow(&profiles);
-		show_stragglers(&profiles);
-	} else {
+	if (status == CT_OK)
+		show(&profiles);
+	if (status == CT_OK && settings.output != NULL)
+		status = write_rules(&settings, &profiles);
+	if (status != CT_OK)
 		ct_cli_complain("nccl", ct_why());
-	}
 	ct_nccl_job_free(&profiles);
+	ct_options_free(ct_nccl_options, &settings);
 	return ct_exit_of(status);
 }

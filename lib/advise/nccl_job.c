@@ -44,6 +44,8 @@ static int by_kind_and_collective(const void *left, const void *right, void *con
 	int order = by_kind(a, b);
 
 	if (order == 0)
+		order = by_number(ranks[a->rank].job, ranks[b->rank].job);
+	if (order == 0)
 		order = by_number(ranks[a->rank].comm, ranks[b->rank].comm);
 	if (order == 0)
 		order = by_number(a->number, b->number);
@@ -53,6 +55,7 @@ static int by_kind_and_collective(const void *left, const void *right, void *con
 static bool same_collective(const struct ct_nccl_job *p, size_t a, size_t b)
 {
 	return by_kind(&p->calls[a], &p->calls[b]) == 0 && p->calls[a].number == p->calls[b].number &&
+		p->ranks[p->calls[a].rank].job == p->ranks[p->calls[b].rank].job &&
 		p->ranks[p->calls[a].rank].comm == p->ranks[p->calls[b].rank].comm;
 }
 
@@ -182,14 +185,17 @@ ct_status ct_nccl_job_judge(struct ct_nccl_job *p)
 
 	p->kinds = ct_alloc(p->ncalls, sizeof(*p->kinds));
 	p->slow = ct_alloc(p->ncalls, sizeof(*p->slow));
-	if (groups == NULL || scratch == NULL || p->kinds == NULL || p->slow == NULL)
+	p->wholes = ct_alloc(p->ncalls, sizeof(*p->wholes));
+	if (groups == NULL || scratch == NULL || p->kinds == NULL || p->slow == NULL || p->wholes == NULL)
 		goto free_scratch;
 	qsort_r(p->calls, p->ncalls, sizeof(*p->calls), by_kind_and_collective, p->ranks);
 	for (size_t at = 0; at < p->ncalls; at = groups[ngroups++].end) {
 		groups[ngroups] = group_at(p, at);
-		if (groups[ngroups].whole)
-			blame(p, &groups[ngroups]);
-		total_ns += groups[ngroups].whole ? groups[ngroups].least_ns : 0;
+		if (!groups[ngroups].whole)
+			continue;
+		blame(p, &groups[ngroups]);
+		total_ns += groups[ngroups].least_ns;
+		p->wholes[p->nwholes++] = (struct ct_nccl_whole){ &p->calls[at], groups[ngroups].most_ns };
 	}
 	judge_ranks(p, total_ns);
 	by_kinds(p, groups, ngroups, scratch);
@@ -206,5 +212,6 @@ void ct_nccl_job_free(struct ct_nccl_job *p)
 	ct_free(p->calls);
 	ct_free(p->kinds);
 	ct_free(p->slow);
-	*p = (struct ct_nccl_job){ NULL, NULL, NULL, NULL, 0, 0, 0, 0 };
+	ct_free(p->wholes);
+	*p = (struct ct_nccl_job){ .ranks = NULL };
 }

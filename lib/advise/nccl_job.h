@@ -8,13 +8,19 @@
 
 #include "base/base.h"
 
-enum { CT_NCCL_JOB_WORD = 24, CT_NCCL_JOB_HOST = 64 };
+enum { CT_NCCL_JOB_WORD = 24, CT_NCCL_JOB_HOST = 64, CT_NCCL_JOB_SETTING = 512 };
 
 /* One rank of one communicator: a file. */
 struct ct_nccl_rank {
 	uint64_t comm;
-	uint32_t rank, ranks; /* ranks 0: not told */
+	uint32_t job;                /* which of the folders it lay in, from 0 */
+	uint32_t rank, ranks, nodes; /* ranks, nodes 0: not told */
 	char host[CT_NCCL_JOB_HOST];
+	/* "" = not told: NCCL's "2.28", the first GPU, ct_rules_fingerprint() and ct_machine_hash() there */
+	char nccl[CT_NCCL_JOB_WORD], gpu[CT_NCCL_JOB_HOST], fingerprint[CT_SHA256_TEXT], machine[CT_SHA256_TEXT];
+	bool ruled;                          /* COLLTUNE_RULES was set */
+	bool told;                           /* how NCCL was steered; false: an older plugin's file */
+	char variables[CT_NCCL_JOB_SETTING]; /* the NCCL_ variables that steer its choice; "" = none was set */
 	uint64_t seen, kept, timed;
 	/* by ct_nccl_judge(), over collectives that all ranks timed */
 	uint64_t shared, last; /* how many; in how many of them this rank's kernel took least, so began last */
@@ -47,19 +53,26 @@ struct ct_nccl_slow {
 	uint64_t ns, median_ns;
 };
 
+/* One collective that every rank of its communicator timed. */
+struct ct_nccl_whole {
+	const struct ct_nccl_call *call; /* of one of them */
+	uint64_t most_ns;                /* of the slowest rank */
+};
+
 struct ct_nccl_job {
 	struct ct_nccl_rank *ranks;
 	struct ct_nccl_call *calls;
 	struct ct_nccl_kind *kinds; /* most time first */
 	struct ct_nccl_slow *slow;  /* slowest first */
-	size_t nranks, ncalls, nkinds, nslow;
+	struct ct_nccl_whole *wholes; /* by collective, size, type, algorithm, protocol, channels; then time */
+	size_t nranks, ncalls, nkinds, nslow, nwholes;
 };
 
-/* Adds the file PATH (colltune-nccl/1, at most 64 MiB). CT_IO; CT_INVALID with file and line; CT_NOMEM.
+/* Adds the file PATH (colltune-nccl/1, at most 64 MiB) of folder JOB. CT_IO; CT_INVALID with file and line; CT_NOMEM.
  * After an error only ct_nccl_job_free() may follow. */
-ct_status ct_nccl_job_add(struct ct_nccl_job *profiles, const char *path);
+ct_status ct_nccl_job_add(struct ct_nccl_job *profiles, uint32_t job, const char *path);
 
-/* Fills kinds, slow, and the ranks' verdicts. Sorts calls. CT_NOMEM. */
+/* Fills kinds, slow, wholes, and the ranks' verdicts. Sorts calls. CT_NOMEM. */
 ct_status ct_nccl_job_judge(struct ct_nccl_job *profiles);
 
 void ct_nccl_job_free(struct ct_nccl_job *profiles);

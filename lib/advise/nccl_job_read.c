@@ -13,8 +13,8 @@
 enum { FILE_LIMIT = 64 << 20, GROWTH = 1024 };
 #define NUMBER_MOST (UINT64_MAX >> 1)
 
-static const char *const head_keys[] = { "schema", "kind", "comm", "host", "rank", "ranks", "nodes", "clock",
-	"seen", NULL };
+static const char *const head_keys[] = { "schema", "kind", "comm", "host", "rank", "ranks", "nodes", "nccl",
+	"gpu", "fingerprint", "machine", "rules", "variables", "clock", "seen", NULL };
 static const char *const call_keys[] = { "kind", "coll", "number", "type", "algo", "proto", "channels",
 	"bytes", "start_ns", "kernel_ns", NULL };
 
@@ -51,10 +51,38 @@ static ct_status comm_of(const json_t *record, const char *where, uint64_t *comm
 	return CT_OK;
 }
 
+/* A text, or null where it is not known; so too where an older plugin did not write it. */
+static ct_status text_or_null(const json_t *record, const char *key, const char *where, char *out, size_t room)
+{
+	const json_t *value = json_object_get(record, key);
+
+	out[0] = '\0';
+	return value == NULL || json_is_null(value) ? CT_OK : word(record, key, where, out, room);
+}
+
+static ct_status read_about(const json_t *record, const char *where, struct ct_nccl_rank *rank)
+{
+	char rules[8] = "";
+	ct_status status = text_or_null(record, "nccl", where, rank->nccl, sizeof(rank->nccl));
+
+	if (status == CT_OK)
+		status = text_or_null(record, "gpu", where, rank->gpu, sizeof(rank->gpu));
+	if (status == CT_OK)
+		status = text_or_null(record, "fingerprint", where, rank->fingerprint, sizeof(rank->fingerprint));
+	if (status == CT_OK)
+		status = text_or_null(record, "machine", where, rank->machine, sizeof(rank->machine));
+	if (status == CT_OK)
+		status = text_or_null(record, "rules", where, rules, sizeof(rules));
+	rank->ruled = rules[0] != '\0';
+	rank->told = json_object_get(record, "variables") != NULL;
+	return status == CT_OK ? text_or_null(record, "variables", where, rank->variables,
+		sizeof(rank->variables)) : status;
+}
+
 static ct_status read_head(const json_t *record, const char *where, struct ct_nccl_rank *rank)
 {
 	const char *schema;
-	uint64_t number, ranks;
+	uint64_t number, ranks, nodes;
 	bool known;
 	ct_status status = ct_json_text(record, "schema", where, "", &schema);
 
@@ -71,11 +99,16 @@ static ct_status read_head(const json_t *record, const char *where, struct ct_nc
 	if (status == CT_OK)
 		status = number_or_null(record, "ranks", where, INT32_MAX, &ranks, &known);
 	if (status == CT_OK)
+		status = number_or_null(record, "nodes", where, INT32_MAX, &nodes, &known);
+	if (status == CT_OK)
+		status = read_about(record, where, rank);
+	if (status == CT_OK)
 		status = ct_json_u64(record, "seen", where, "", 0, NUMBER_MOST, &rank->seen);
 	if (status != CT_OK)
 		return status;
 	rank->rank = (uint32_t)number;
 	rank->ranks = (uint32_t)ranks;
+	rank->nodes = (uint32_t)nodes;
 	return CT_OK;
 }
 
@@ -143,7 +176,7 @@ static ct_status add_call(struct ct_nccl_job *p, const json_t *record, const cha
 	return CT_OK;
 }
 
-static ct_status read_lines(struct ct_nccl_job *p, FILE *file, const char *path)
+static ct_status read_lines(struct ct_nccl_job *p, uint32_t job, FILE *file, const char *path)
 {
 	char *text = NULL, where[4200];
 	size_t room = 0, line = 0;
@@ -162,10 +195,12 @@ static ct_status read_lines(struct ct_nccl_job *p, FILE *file, const char *path)
 	free(text);
 	if (status == CT_OK && line == 0)
 		status = ct_fail(CT_INVALID, "%s: empty", path);
+	if (status == CT_OK)
+		p->ranks[p->nranks - 1].job = job;
 	return status;
 }
 
-ct_status ct_nccl_job_add(struct ct_nccl_job *p, const char *path)
+ct_status ct_nccl_job_add(struct ct_nccl_job *p, uint32_t job, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
@@ -183,7 +218,7 @@ ct_status ct_nccl_job_add(struct ct_nccl_job *p, const char *path)
 		close(fd);
 		return ct_fail(CT_IO, "%s: %s", path, strerror(errno));
 	}
-	status = read_lines(p, file, path);
+	status = read_lines(p, job, file, path);
 	fclose(file);
 	return status;
 }

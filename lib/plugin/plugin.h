@@ -55,6 +55,17 @@ int ct_tuner_algo(const char *word);
 int ct_tuner_proto(const char *word);
 extern const char *const ct_tuner_algos[CT_NCCL_ALGOS + 1], *const ct_tuner_protos[CT_NCCL_PROTOS + 1];
 
+/* The version of the NCCL that LOG (NULL: none) belongs to, since several may be loaded: ncclGetVersion()'s
+ * number; 0 = it does not say. Any thread. */
+int ct_plugin_nccl_version(ct_nccl_log *log);
+
+/* The name of the process's first GPU as the CUDA driver tells it, cut to ROOM; "" = not told. Any thread. */
+void ct_plugin_gpu(char *out, size_t room);
+
+/* The variables of the environment that steer NCCL's choice, as "NCCL_ALGO=ring NCCL_PROTO=ll", cut to ROOM;
+ * "" = none is set. Rules are no part of it. Any thread. */
+void ct_plugin_variables(char *out, size_t room);
+
 /*
  * Shared with a sweep in the same process: while FORCED is not CT_TUNER_NONE, every communicator uses
  * that cell where it is possible, so that all legal cells are tried without a new communicator. Every

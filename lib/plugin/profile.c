@@ -4,12 +4,14 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "profile.h"
 
-enum { WORD = sizeof(((struct ct_profiler_choice *)NULL)->algo), FILE_LIMIT = 4 << 20 };
+enum { WORD = sizeof(((struct ct_profiler_choice *)NULL)->algo), FILE_LIMIT = 4 << 20,
+	TEXT_MOST = 512 };
 
 /* NCCL's word, "ncclFloat32", "ReduceScatter", as ours: "float32", "reduce_scatter". */
 static const char *word(const char *theirs, char out[WORD])
@@ -74,15 +76,54 @@ static uint64_t first_of(uint64_t seen)
 	return seen > CT_PROFILE_EVENTS ? seen - CT_PROFILE_EVENTS + 1 : 1;
 }
 
+/* TEXT is from outside: what is neither plain nor among ALSO becomes '_'. */
+static void plain(char *text, const char *also)
+{
+	for (; *text != '\0'; text++)
+		if (!isalnum((unsigned char)*text) && strchr(also, *text) == NULL)
+			*text = '_';
+}
+
 static void add_host(struct ct_buf *text)
 {
 	char host[HOST_NAME_MAX + 1] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	for (char *at = host; *at != '\0'; at++)
-		if (!isalnum((unsigned char)*at) && strchr(".-_", *at) == NULL)
-			*at = '_';
+	plain(host, ".-_");
 	ct_buf_add(text, "\"host\":\"%s\",", host);
+}
+
+/* "" is null. */
+static void add_text(struct ct_buf *text, const char *key, const char *value)
+{
+	char clean[TEXT_MOST];
+
+	snprintf(clean, sizeof(clean), "%s", value != NULL ? value : "");
+	plain(clean, " .,:;/=+-_^()@");
+	if (clean[0] != '\0')
+		ct_buf_add(text, ",\"%s\":\"%s\"", key, clean);
+	else
+		ct_buf_add(text, ",\"%s\":null", key);
+}
+
+/* Where this was, and what steered NCCL's choice. */
+static void add_about(struct ct_buf *text, const struct ct_profile *profile)
+{
+	int version = ct_plugin_nccl_version(profile->log);
+	char fingerprint[CT_SHA256_TEXT] = "", variables[TEXT_MOST], number[24] = "";
+
+	if (version >= 10000)
+		snprintf(number, sizeof(number), "%d.%d", version / 10000, version / 100 % 100);
+	if (ct_rules_fingerprint("", fingerprint) != CT_OK)
+		fingerprint[0] = '\0';
+	ct_plugin_variables(variables, sizeof(variables));
+	plain(variables, " .,:;/=+-_^()@");
+	add_text(text, "nccl", number);
+	add_text(text, "gpu", profile->gpu);
+	add_text(text, "fingerprint", fingerprint);
+	add_text(text, "machine", secure_getenv("COLLTUNE_MACHINE"));
+	add_text(text, "rules", secure_getenv("COLLTUNE_RULES"));
+	ct_buf_add(text, ",\"variables\":\"%s\"", variables);
 }
 
 static void add_number(struct ct_buf *text, const char *key, bool known, uint64_t value)
@@ -122,6 +163,7 @@ ct_status ct_profile_write(const struct ct_profile *profile, const char *dir)
 	ct_buf_add(&text, "\"rank\":%d", profile->rank);
 	add_number(&text, "ranks", profile->ranks > 0, (uint64_t)profile->ranks);
 	add_number(&text, "nodes", profile->nodes > 0, (uint64_t)profile->nodes);
+	add_about(&text, profile);
 	ct_buf_add(&text, ",\"clock\":\"%s\",\"seen\":%" PRIu64 "}\n", profile->gpu_clock ? "gpu" : "host",
 		seen);
 	for (uint64_t n = first_of(seen); n <= seen; n++)

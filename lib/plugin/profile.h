@@ -31,6 +31,7 @@ struct ct_profile {
 	int *mask;              /* NCCL's: what it tells of */
 	bool kernels;           /* it can tell of kernels */
 	bool sparing;           /* it tells only while somebody watches */
+	char gpu[64];           /* what the driver calls the first one; "" = not told */
 	_Atomic uint64_t seen;
 	struct ct_profile_event events[CT_PROFILE_EVENTS];
 };

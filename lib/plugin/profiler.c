@@ -136,6 +136,8 @@ static struct ct_profile *open_profile(void **context, int *mask, bool kernels)
 	*mask = 0;
 	if (profile == NULL)
 		return NULL;
+	if (dir != NULL && dir[0] != '\0')
+		ct_plugin_gpu(profile->gpu, sizeof(profile->gpu)); /* at its end the driver may be gone */
 	profile->mask = mask;
 	profile->kernels = kernels;
 	profile->sparing = atomic_load(&ct_profiler()->sparing) && (dir == NULL || dir[0] == '\0');

@@ -5,7 +5,6 @@
  * error from any call fails the user's collective, so all succeed; a cell that NCCL marked as not
  * possible must not be written; ranks must agree, so nothing here depends on time or chance.
  */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,27 +29,6 @@ struct ct_tuner_sweep *ct_tuner_sweep(void)
 		.rule = CT_TUNER_NONE, .algos = ct_tuner_algos, .protos = ct_tuner_protos };
 
 	return &sweep;
-}
-
-/* The version of the NCCL that LOG belongs to: several may be loaded. 0 = it does not say. */
-static int nccl_version(ct_nccl_log *log)
-{
-	int (*get)(int *) = NULL;
-	void *library = NULL, *symbol;
-	Dl_info info;
-	int version = 0;
-
-	if (log != NULL && dladdr(*(void **)&log, &info) != 0 && info.dli_fname != NULL)
-		library = dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD);
-	symbol = library != NULL ? dlsym(library, "ncclGetVersion") : NULL;
-	if (symbol == NULL)
-		symbol = dlsym(RTLD_DEFAULT, "ncclGetVersion");
-	memcpy(&get, &symbol, sizeof(get));
-	if (get != NULL && get(&version) != CT_NCCL_OK)
-		version = 0;
-	if (library != NULL)
-		dlclose(library);
-	return version;
 }
 
 static ct_status apply(const struct ct_rules *rules, const struct ct_tuner_comm *comm,
@@ -83,7 +61,7 @@ static void read_rules(struct context *context, size_t ranks, size_t nodes, ct_n
 	struct ct_nccl_constants *constants)
 {
 	const char *path = secure_getenv("COLLTUNE_RULES");
-	struct ct_tuner_comm comm = { ranks, nodes, nccl_version(log),
+	struct ct_tuner_comm comm = { ranks, nodes, ct_plugin_nccl_version(log),
 		secure_getenv("COLLTUNE_MACHINE") };
 	struct ct_rules *rules = NULL;
 	char line[512];

@@ -150,10 +150,20 @@ static ct_status take_overlap(const json_t *scope, const struct place *at, struc
 	return status;
 }
 
+static ct_status take_emulated(const json_t *scope, const struct place *at, struct ct_rules *rules)
+{
+	const json_t *value = json_object_get(scope, "emulated");
+
+	if (value != NULL && !json_is_boolean(value))
+		return bad(at, "emulated", "not true or false");
+	rules->scope.emulated = json_is_true(value);
+	return CT_OK;
+}
+
 static ct_status take_scope(json_t *scope, const char *file, struct ct_rules *rules)
 {
 	static const char *const known[] = { "machine", "fingerprint", "nodes", "ranks_per_node",
-		"ranks_searched", "overlap", "libs", NULL };
+		"ranks_searched", "overlap", "emulated", "libs", NULL };
 	struct place at = { file, "/scope" };
 	uint64_t nodes[2] = { 0, 0 }, ranks[2] = { 0, 0 };
 	ct_status status = ct_json_known(scope, file, at.pointer, known);
@@ -170,6 +180,8 @@ static ct_status take_scope(json_t *scope, const char *file, struct ct_rules *ru
 		status = take_searched(json_object_get(scope, "ranks_searched"), &at, ranks, rules);
 	if (status == CT_OK)
 		status = take_overlap(scope, &at, rules);
+	if (status == CT_OK)
+		status = take_emulated(scope, &at, rules);
 	if (status == CT_OK)
 		status = take_libs(json_object_get(scope, "libs"), rules, &at);
 	rules->scope.nodes_low = nodes[0];

@@ -42,6 +42,7 @@ struct ct_rules_scope {
 	const uint64_t *searched; /* ranks per node that were measured, ascending; NULL = not stated */
 	size_t nsearched;
 	const char *overlap; /* what worked beside the search: "memory", "compute"; NULL = nothing */
+	bool emulated;       /* on a stand-in: nothing measured there is so of a machine */
 	const struct ct_rules_lib *libs;
 	size_t nlibs;
 };

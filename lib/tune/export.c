@@ -121,6 +121,9 @@ void ct_export_head(struct ct_export *out, const struct ct_export_in *in, const 
 			ct_buf_add(&out->text, "%s %llu", i > 0 ? "," : "", (unsigned long long)scope->searched[i]);
 		ct_buf_add(&out->text, " ranks each; for the numbers between nothing was measured\n");
 	}
+	if (scope->emulated)
+		ct_buf_add(&out->text, "%s EMULATED: measured on a stand-in, so no gain of these is a machine's\n",
+			comment);
 	if (scope->overlap != NULL)
 		ct_buf_add(&out->text, "%s found while a thread of each rank worked beside (%s)\n", comment,
 			scope->overlap);
@@ -141,14 +144,19 @@ static ct_status tell_roots(const struct ct_exporter *self, const struct ct_expo
 	}
 }
 
+void ct_export_begin(struct ct_export *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->text = ct_buf_make(TEXT_LIMIT);
+}
+
 ct_status ct_export_write(const struct ct_exporter *exporter, const struct ct_export_in *in,
 	struct ct_export *out)
 {
 	ct_status s;
 	size_t at = 0;
 
-	memset(out, 0, sizeof(*out));
-	out->text = ct_buf_make(TEXT_LIMIT);
+	ct_export_begin(out);
 	if (ct_export_next(exporter, in->rules, &at) == NULL)
 		return ct_fail(CT_INVALID, "the rules hold none for backend %s, so there is nothing to "
 			"export as %s", exporter->backend[0] != '\0' ? exporter->backend : "any",

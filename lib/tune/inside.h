@@ -27,6 +27,12 @@ const char *ct_export_word(const struct ct_rule *rule, const char *name);
 /* True when RULE sets only names of KNOWN (NULL-ended); else *OTHER is the first that is none. */
 bool ct_export_only(const struct ct_rule *rule, const char *const *known, const char **other);
 
+/* COLL in the words of NVIDIA's example plugin; NULL = NCCL asks no tuner for it. */
+const char *ct_export_nccl_word(ct_coll coll);
+
+/* An OUT without text and remarks. */
+void ct_export_begin(struct ct_export *out);
+
 /* RULE, and a scope (with LIBRARY's version only, NULL: with all), as a rules file has them; new
  * references. Without memory what json_pack() gives. */
 json_t *ct_export_rule_json(const struct ct_rule *rule);

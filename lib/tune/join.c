@@ -55,6 +55,8 @@ json_t *ct_export_scope_json(const struct ct_rules_scope *s, const char *library
 		(void)json_object_set(scope, "ranks_searched", searched);
 	if (s->overlap != NULL)
 		(void)json_object_set_new(scope, "overlap", json_string(s->overlap));
+	if (s->emulated)
+		(void)json_object_set_new(scope, "emulated", json_true());
 	if (json_object_size(libs) > 0)
 		(void)json_object_set(scope, "libs", libs);
 	json_decref(searched);
@@ -110,6 +112,7 @@ static ct_status check_scopes(const struct ct_rules_scope *a, const struct ct_ru
 	const char *what = !same_text(a->machine, b->machine) ? "another machine" :
 		!same_text(a->fingerprint, b->fingerprint) ? "another machine (fingerprint)" :
 		!same_text(a->overlap, b->overlap) ? "another --overlap" :
+		a->emulated != b->emulated ? "a machine and of a stand-in" :
 		!same_libs(a, b) ? "other libraries or versions" :
 		a->nodes_low != b->nodes_low || a->nodes_high != b->nodes_high ? "another number of nodes" : NULL;
 	const struct ct_rules_scope *less = a->ranks_low <= b->ranks_low ? a : b, *more = less == a ? b : a;

@@ -7,6 +7,9 @@ core_sources += \
 	lib/tune/environment.c \
 	lib/tune/export.c \
 	lib/tune/inside.h \
+	lib/tune/jobs.c \
+	lib/tune/jobs.h \
+	lib/tune/jobs_scope.c \
 	lib/tune/join.c \
 	lib/tune/judge.c \
 	lib/tune/links.c \

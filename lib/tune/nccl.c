@@ -6,8 +6,7 @@
 
 #include "inside.h"
 
-/* Our operations in the words of NVIDIA's example plugin. */
-static const char *csv_word(ct_coll coll)
+const char *ct_export_nccl_word(ct_coll coll)
 {
 	const char *name = ct_coll_name(coll);
 
@@ -54,7 +53,7 @@ ct_status ct_export_nccl(const struct ct_exporter *self, const struct ct_export_
 
 		if (rule == NULL)
 			break;
-		if (rule->type != CT_RULES_ANY_TYPE || csv_word(rule->coll) == NULL)
+		if (rule->type != CT_RULES_ANY_TYPE || ct_export_nccl_word(rule->coll) == NULL)
 			s = ct_export_remark(out, rule, "left out: NCCL asks a tuner neither for this "
 				"operation nor by type");
 		else if (json_array_append_new(rules, ct_export_rule_json(rule)) == 0) {
@@ -86,7 +85,7 @@ static ct_status add_line(const struct ct_rule *rule, const char *nodes, const c
 	struct ct_export *out)
 {
 	static const char *const known[] = { "algo", "proto", "channels", NULL };
-	const char *word = csv_word(rule->coll), *algo = ct_export_word(rule, "algo");
+	const char *word = ct_export_nccl_word(rule->coll), *algo = ct_export_word(rule, "algo");
 	const char *proto = ct_export_word(rule, "proto"), *other = NULL;
 	int64_t channels = ct_export_number(rule, "channels", -1);
 

@@ -9,6 +9,7 @@
 #include "advise/advise.h"
 #include "alike.h"
 #include "base/base.h"
+#include "jobs.h"
 #include "measure/measure.h"
 #include "rules/rules.h"
 #include "search.h"

@@ -32,7 +32,7 @@ shell_tests += \
 	tests/cli/list_rows.t \
 	tests/cli/report.t tests/cli/report_browser.t \
 	tests/cli/manual.t \
-	tests/cli/nccl_job.t \
+	tests/cli/nccl_job.t tests/cli/nccl_rules.t \
 	tests/cli/topo_tree.t \
 	tests/cli/view_dir.t \
 	tests/golden/golden.t
