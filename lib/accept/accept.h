@@ -238,6 +238,17 @@ ct_status ct_accept_print(const struct ct_accept_report *report, struct ct_buf *
 /* verdict.json: "schema":"colltune-verdict/1". New reference or NULL (no memory). */
 json_t *ct_accept_json(const struct ct_accept_report *report);
 
+/* Every number from 0 to TOTAL - 1 once, spread from the first on, without a list of them: of n ranks there are
+ * n(n-1)/2 pairs, which no rank could hold. */
+struct ct_pair_walk {
+	uint64_t total, at, stride;
+};
+
+/* TOTAL: 1 … 2^52. The same SEED gives the same order. */
+void ct_pair_walk(uint64_t seed, uint64_t total, struct ct_pair_walk *walk);
+/* The next number; after TOTAL of them it begins again. */
+uint64_t ct_pair_next(struct ct_pair_walk *walk);
+
 /* Round ROUND (0 … ct_pair_rounds(n)-1) of a tournament by the circle method: PARTNER[r] is who r
  * meets, r itself when idle. Over all rounds every pair meets exactly once. Pure. */
 uint32_t ct_pair_rounds(uint32_t n);

@@ -13,6 +13,9 @@ enum { SMALL = 8, ROUND_TESTS = 3, ALONE_TESTS = 2 };
 /* Share of the whole budget, and what one point may take. */
 enum { SHARE_PERCENT = 25, ISOLATION_PERCENT = 10, NODES_LEAST = 4, POINT_LEAST_NS = 2000000, POINT_MOST_NS = 100000000 };
 
+/* Steps by this part of a circle spread evenly from the first on (Weyl). */
+static const double golden = 0.61803398874989485;
+
 uint32_t ct_pair_rounds(uint32_t n)
 {
 	return n < 2 ? 0 : n - (n % 2 == 0);
@@ -113,24 +116,39 @@ static void pair_of(uint32_t n, uint64_t k, uint32_t *a, uint32_t *b)
 	*b = first + 1 + (uint32_t)k;
 }
 
-/* Pairs in an order that spreads over the ranks: one of each rank is soon among them. */
-static uint32_t *order_of_pairs(const struct ct_accept *run, uint32_t total)
+static uint64_t common_divisor(uint64_t a, uint64_t b)
 {
-	struct ct_rng rng = ct_rng_make(run->plan.seed);
-	uint32_t *order = ct_alloc(total, sizeof(*order));
+	while (b != 0) {
+		uint64_t rest = a % b;
 
-	if (order == NULL)
-		return NULL;
-	for (uint32_t i = 0; i < total; i++)
-		order[i] = i;
-	ct_rng_shuffle(&rng, order, total);
-	return order;
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+void ct_pair_walk(uint64_t seed, uint64_t total, struct ct_pair_walk *walk)
+{
+	struct ct_rng rng = ct_rng_make(seed);
+
+	*walk = (struct ct_pair_walk){ .total = total, .at = ct_rng_below(&rng, total),
+		.stride = (uint64_t)((double)total * golden) };
+	while (common_divisor(walk->stride, total) != 1)
+		walk->stride++; /* before TOTAL, since TOTAL - 1 has no divisor in common with it */
+}
+
+uint64_t ct_pair_next(struct ct_pair_walk *walk)
+{
+	uint64_t at = walk->at;
+
+	walk->at = (at + walk->stride) % walk->total;
+	return at;
 }
 
 static ct_status alone(struct ct_accept *run, uint32_t *partner, uint64_t until_ns)
 {
 	uint32_t n = run->world->nranks, total = run->report->pairs_total;
-	uint32_t *order = order_of_pairs(run, total);
+	struct ct_pair_walk walk;
 	struct ct_test tests[ALONE_TESTS] = {
 		test_of(run, CT_P2P_LATENCY, partner),
 		test_of(run, CT_P2P_ONEWAY, partner),
@@ -141,26 +159,26 @@ static ct_status alone(struct ct_accept *run, uint32_t *partner, uint64_t until_
 				  .ntests = ALONE_TESTS,
 				  .pairs = 1 };
 	uint64_t now = 0;
-	ct_status s = ct_session_agree(run->session, order != NULL ? CT_OK : CT_NOMEM);
+	ct_status s = ct_accept_elapsed(run, &now);
 
-	if (s == CT_OK)
-		s = ct_accept_elapsed(run, &now);
+	ct_pair_walk(run->plan.seed, total, &walk);
 	batch.point_ns =
 		point_ns(until_ns > now ? until_ns - now : 0, (uint64_t)total * ALONE_TESTS * 2);
 	for (uint32_t i = 0; i < total && s == CT_OK && now < until_ns; i++) {
+		uint32_t pair = (uint32_t)ct_pair_next(&walk);
+
 		for (uint32_t r = 0; r < n; r++)
 			partner[r] = r;
-		pair_of(n, order[i], &batch.a, &batch.b);
+		pair_of(n, pair, &batch.a, &batch.b);
 		partner[batch.a] = batch.b;
 		partner[batch.b] = batch.a;
-		batch.round = ct_pair_rounds(n) + order[i];
+		batch.round = ct_pair_rounds(n) + pair;
 		s = ct_accept_measure(run, &batch);
 		if (s == CT_OK) {
 			run->report->pairs_alone++;
 			s = ct_accept_elapsed(run, &now);
 		}
 	}
-	ct_free(order);
 	return s;
 }
 

@@ -337,6 +337,39 @@ static void tournament(void **state)
 	assert_int_equal(ct_pair_rounds(1), 0);
 }
 
+/* Each pair once, for 2 … 64 ranks; of 1,000 ranks the first 500 pairs already touch most ranks. */
+static void walk(void **state)
+{
+	static uint8_t met[1000];
+	struct ct_pair_walk w;
+	uint32_t touched = 0;
+
+	(void)state;
+	for (uint32_t n = 2; n <= 64; n++) {
+		uint32_t total = n * (n - 1) / 2;
+		uint8_t seen[64 * 63 / 2] = { 0 };
+
+		ct_pair_walk(n, total, &w);
+		for (uint32_t i = 0; i < total; i++) {
+			uint64_t k = ct_pair_next(&w);
+
+			assert_true(k < total);
+			assert_int_equal(seen[k]++, 0);
+		}
+	}
+	ct_pair_walk(1, 1000 * 999 / 2, &w);
+	for (int i = 0; i < 500; i++) {
+		uint64_t k = ct_pair_next(&w), first = 0;
+
+		for (; k >= 999 - first; first++)
+			k -= 999 - first;
+		met[first] = met[first + 1 + k] = 1;
+	}
+	for (int i = 0; i < 1000; i++)
+		touched += met[i];
+	assert_true(touched > 500);
+}
+
 static void stages(void **state)
 {
 	uint32_t mask = 99;
@@ -360,6 +393,7 @@ int main(void)
 		cmocka_unit_test(pairs),      cmocka_unit_test(environments),
 		cmocka_unit_test(text),	      cmocka_unit_test(json),
 		cmocka_unit_test(tournament), cmocka_unit_test(stages),
+		cmocka_unit_test(walk),
 	};
 
 	return cmocka_run_group_tests_name("accept judge", tests, NULL, NULL);
