@@ -139,6 +139,23 @@ static void show_stragglers(const struct ct_nccl_job *p)
 		printf("straggler: none found\n");
 }
 
+/* In a job that hung: who did not arrive. */
+static void show_behind(const struct ct_nccl_job *p)
+{
+	for (size_t i = 0; i < p->nranks; i++) {
+		const struct ct_nccl_rank *r = &p->ranks[i];
+
+		if (r->seen < r->most_seen)
+			printf("behind: rank %u of communicator %016" PRIx64 " (host %s) began %" PRIu64 " collectives, "
+				"another one %" PRIu64 "; its last: %s number %" PRIu64 "\n", r->rank, r->comm, r->host,
+				r->seen, r->most_seen, r->newest != NULL ? r->newest->coll : "not kept,",
+				r->newest != NULL ? r->newest->number : 0);
+		if (r->missing > 0 && (i == 0 || p->ranks[i - 1].comm != r->comm || p->ranks[i - 1].job != r->job))
+			printf("missing: communicator %016" PRIx64 " of %u ranks: no file of %u of them, rank %u the first: "
+				"it was killed, or still runs\n", r->comm, r->ranks, r->missing, r->first_missing);
+	}
+}
+
 static void show(const struct ct_nccl_job *profiles)
 {
 	show_head(profiles);
@@ -146,6 +163,7 @@ static void show(const struct ct_nccl_job *profiles)
 		show_kind(&profiles->kinds[i]);
 	show_slow(profiles);
 	show_stragglers(profiles);
+	show_behind(profiles);
 }
 
 static void show_rules(const struct ct_rules *rules)

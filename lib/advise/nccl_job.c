@@ -176,6 +176,76 @@ static void by_kinds(struct ct_nccl_job *p, const struct group *groups, size_t n
 	qsort(p->slow, p->nslow, sizeof(*p->slow), slowest_first);
 }
 
+static int by_communicator(const void *left, const void *right, void *context)
+{
+	const struct ct_nccl_rank *ranks = context, *a = &ranks[*(const uint64_t *)left];
+	const struct ct_nccl_rank *b = &ranks[*(const uint64_t *)right];
+	int order = by_number(a->job, b->job);
+
+	if (order == 0)
+		order = by_number(a->comm, b->comm);
+	return order != 0 ? order : by_number(a->rank, b->rank);
+}
+
+/* ORDER[0 … N - 1] are one communicator's ranks, ascending. */
+static void compare_progress(struct ct_nccl_job *p, const uint64_t *order, size_t n)
+{
+	uint64_t most = 0;
+	uint32_t next = 0, missing = 0, first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ct_nccl_rank *r = &p->ranks[order[i]];
+
+		if (r->rank > next && missing == 0)
+			first = next;
+		missing += r->rank > next ? r->rank - next : 0;
+		next = r->rank + 1;
+		most = r->seen > most ? r->seen : most;
+	}
+	if (p->ranks[order[0]].ranks > next) {
+		first = missing == 0 ? next : first;
+		missing += p->ranks[order[0]].ranks - next;
+	}
+	for (size_t i = 0; i < n; i++) {
+		p->ranks[order[i]].most_seen = most;
+		p->ranks[order[i]].missing = missing;
+		p->ranks[order[i]].first_missing = first;
+	}
+}
+
+/* Every rank of a communicator begins the same collectives: who began fewer is who did not arrive. */
+static ct_status judge_progress(struct ct_nccl_job *p)
+{
+	uint64_t *order = ct_alloc(p->nranks, sizeof(*order));
+
+	if (order == NULL)
+		return CT_NOMEM;
+	for (size_t i = 0; i < p->nranks; i++)
+		order[i] = i;
+	qsort_r(order, p->nranks, sizeof(*order), by_communicator, p->ranks);
+	for (size_t first = 0, end; first < p->nranks; first = end) {
+		const struct ct_nccl_rank *r = &p->ranks[order[first]];
+
+		for (end = first + 1; end < p->nranks && p->ranks[order[end]].job == r->job &&
+			p->ranks[order[end]].comm == r->comm;)
+			end++;
+		compare_progress(p, order + first, end - first);
+	}
+	ct_free(order);
+	return CT_OK;
+}
+
+/* The calls are sorted otherwise now; each remembers its place in its file. */
+static void find_newest(struct ct_nccl_job *p)
+{
+	for (size_t i = 0; i < p->ncalls; i++) {
+		struct ct_nccl_rank *r = &p->ranks[p->calls[i].rank];
+
+		if (r->newest == NULL || p->calls[i].line > r->newest->line)
+			r->newest = &p->calls[i];
+	}
+}
+
 ct_status ct_nccl_job_judge(struct ct_nccl_job *p)
 {
 	struct group *groups = ct_alloc(p->ncalls, sizeof(*groups));
@@ -199,7 +269,8 @@ ct_status ct_nccl_job_judge(struct ct_nccl_job *p)
 	}
 	judge_ranks(p, total_ns);
 	by_kinds(p, groups, ngroups, scratch);
-	status = CT_OK;
+	find_newest(p);
+	status = judge_progress(p);
 free_scratch:
 	ct_free(scratch);
 	ct_free(groups);

@@ -27,11 +27,15 @@ struct ct_nccl_rank {
 	uint64_t caused_ns;    /* what would have been saved had only this rank been on time */
 	double p;              /* to be last so often by chance, times the number of ranks */
 	bool straggler;
+	/* in its communicator: the most that any rank began; ranks that left no file, the first of them */
+	uint64_t most_seen;
+	uint32_t missing, first_missing;
+	const struct ct_nccl_call *newest; /* the last that is kept; NULL: none */
 };
 
 /* One collective on one rank. */
 struct ct_nccl_call {
-	size_t rank; /* index of its file */
+	size_t rank, line; /* index of its file, and its place there */
 	char coll[CT_NCCL_JOB_WORD], type[CT_NCCL_JOB_WORD], algo[CT_NCCL_JOB_WORD], proto[CT_NCCL_JOB_WORD];
 	uint64_t number, bytes, kernel_ns;
 	uint32_t channels;

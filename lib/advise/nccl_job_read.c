@@ -170,6 +170,7 @@ static ct_status add_call(struct ct_nccl_job *p, const json_t *record, const cha
 	if (status != CT_OK)
 		return status;
 	grown[p->ncalls].rank = p->nranks - 1;
+	grown[p->ncalls].line = rank->kept;
 	rank->kept++;
 	rank->timed += grown[p->ncalls].timed;
 	p->ncalls++;

@@ -49,6 +49,18 @@ job turns -1
 run "$COLLTUNE" nccl "$tmp/turns"
 like "each in turn: nobody is blamed" "$out" '^straggler: none found$'
 
+# a job that hung and was aborted: rank 1 did not come to the last two broadcasts
+unlike "all ranks began as many: nobody is behind, no file is missing" "$out" '^(behind|missing)'
+cp -r "$tmp/turns" "$tmp/hung"
+sed -i '1s/"seen": 45/"seen": 43/; /broadcast", "number": [34]/d' "$tmp"/hung/nccl-*-1-*.jsonl
+run "$COLLTUNE" nccl "$tmp/hung"
+is "the rank that did not arrive is named, alone" "$(grep -E '^(behind|missing)' <<< "$out")" \
+	"behind: rank 1 of communicator 00000000000000ab (host node0) began 43 collectives, another one 45; its last: broadcast number 2"
+rm "$tmp"/hung/nccl-*-[13]-*.jsonl
+run "$COLLTUNE" nccl "$tmp/hung"
+is "ranks without a file are named" "$(grep -E '^(behind|missing)' <<< "$out")" \
+	"missing: communicator 00000000000000ab of 4 ranks: no file of 2 of them, rank 1 the first: it was killed, or still runs"
+
 # bad input
 run "$COLLTUNE" nccl "$tmp/nothing"
 is "no such folder: status 2, one line" "$status $(grep -c . <<< "$err")" "2 1"
