@@ -23,7 +23,7 @@ const struct ct_option *const ct_bench_options[] = { ct_net_options, ct_rank_opt
 
 static const struct ct_cli cli = {
 	.command = "bench",
-	.args = "p2p|allreduce|alltoall|allgather|reduce_scatter|broadcast|reduce|barrier|ladder",
+	.args = "p2p|allreduce|alltoall|allgather|reduce_scatter|broadcast|reduce|gather|scatter|barrier|ladder",
 	.text = "Measure point-to-point or a collective operation between the ranks of a launcher "
 		"(mpirun -n 4 colltune bench allreduce), or of threads (-t 4). Sizes take K, M, G (powers of "
 		"two). The columns are nccl-tests'; --stats adds quantiles, the interval of the median and "

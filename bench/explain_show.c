@@ -25,7 +25,7 @@ static void show_point(const struct ct_explain *e, const struct ct_result *r)
 
 	printf("# %s, %s bytes, %s%s:\n", ct_coll_name(r->test.coll), ct_size_text(r->bytes, size),
 		ct_type_name(r->test.type), r->test.in_place ? ", in place" : "");
-	if (r->test.coll == CT_ALLTOALL || r->test.coll == CT_BARRIER || r->test.coll >= CT_P2P_LATENCY) {
+	if (r->test.coll == CT_ALLTOALL || r->test.coll >= CT_BARRIER) {
 		printf("#   %s\n", r->test.coll == CT_BARRIER ? "an all-reduce of one element, which is not looked at" :
 			"NCCL asks no tuner about sends and receives, and tells no profiler of a choice");
 		return;

@@ -32,6 +32,10 @@ static const char *title(ct_coll coll)
 		return "Broadcast Latency";
 	case CT_REDUCE:
 		return "Reduce Latency";
+	case CT_GATHER:
+		return "Gather Latency";
+	case CT_SCATTER:
+		return "Scatter Latency";
 	case CT_BARRIER:
 		return "Barrier Latency";
 	default:
@@ -52,10 +56,11 @@ void ct_osu_head(struct ct_buf *out, ct_coll coll, ct_type type)
 		"# Size       Avg Latency(us)\n");
 }
 
-/* OSU's size: what one rank sends, to each other rank where all exchange. */
+/* OSU's size: what one rank sends, to each other rank where all exchange; to or from the root. */
 static uint64_t size_of(const struct ct_result *r)
 {
-	bool each = r->test.coll == CT_ALLTOALL || r->test.coll == CT_ALLGATHER;
+	bool each = r->test.coll == CT_ALLTOALL || r->test.coll == CT_ALLGATHER ||
+		r->test.coll == CT_GATHER || r->test.coll == CT_SCATTER;
 
 	return each && r->nranks > 0 ? r->bytes / r->nranks : r->bytes;
 }

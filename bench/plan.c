@@ -26,7 +26,7 @@ const struct ct_option ct_bench_own_options[] = {
 	{ "op", 'o', CT_OPT_TEXT, AT(op), "sum", 0, 0, NULL, "OP", "sum, prod, min, max or all" },
 	{ "datatype", 'd', CT_OPT_TEXT, AT(type), "float", 0, 0, NULL, "TYPE",
 		"int32, int64, half, bfloat16, float, double or all" },
-	{ "root", 'r', CT_OPT_INT, AT(root), "0", 0, 4294967295.0, NULL, "RANK", "root of broadcast and reduce" },
+	{ "root", 'r', CT_OPT_INT, AT(root), "0", 0, 4294967295.0, NULL, "RANK", "root of broadcast, reduce, gather, scatter" },
 	{ "average", 'a', CT_OPT_INT, AT(average), "3", 0, 3, NULL, "N",
 		"how ranks' times become one; only 3, the maximum, is offered" },
 	{ "blocking", 'z', CT_OPT_INT, AT(blocking), "1", 0, 1, NULL, "N",
@@ -81,7 +81,7 @@ const struct ct_option ct_bench_own_options[] = {
 #undef AT
 
 static const char *const words[] = { "p2p", "allreduce", "alltoall", "allgather", "reduce_scatter",
-	"broadcast", "reduce", "barrier", "ladder", NULL };
+	"broadcast", "reduce", "gather", "scatter", "barrier", "ladder", NULL };
 
 bool ct_plan_ladder(const char *word)
 {
@@ -103,7 +103,7 @@ ct_status ct_plan_word(const char *word, bool *p2p, ct_coll *coll)
 	if (near != NULL)
 		return ct_fail(CT_INVALID, "no operation \"%s\"; did you mean %s?", word, near);
 	return ct_fail(CT_INVALID, "no operation \"%s\"; there are p2p, allreduce, alltoall, allgather, "
-		"reduce_scatter, broadcast, reduce, barrier, ladder", word);
+		"reduce_scatter, broadcast, reduce, gather, scatter, barrier, ladder", word);
 }
 
 /* All ranks to or from one hub; the hub's own partner is its nearest neighbour. Messages go from the

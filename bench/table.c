@@ -114,8 +114,7 @@ void ct_table_row(struct ct_buf *out, const struct ct_result *outp, const struct
 	unsigned stats)
 {
 	const struct ct_result *any = outp != NULL ? outp : inp;
-	bool rooted = any->test.coll == CT_BROADCAST || any->test.coll == CT_REDUCE;
-	int root = rooted ? (int)any->test.root : -1;
+	int root = ct_coll_rooted(any->test.coll) ? (int)any->test.root : -1;
 
 	ct_buf_add(out, "%12llu  %12llu  %8s  %6s  %6i", (unsigned long long)any->bytes,
 		(unsigned long long)any->count, ct_type_name(any->test.type),

@@ -62,6 +62,8 @@ CT_API const char *ct_version(void);
 	X(CT_BROADCAST, "broadcast")                                                               \
 	X(CT_REDUCE, "reduce")                                                                     \
 	X(CT_BARRIER, "barrier")                                                                   \
+	X(CT_GATHER, "gather")                                                                     \
+	X(CT_SCATTER, "scatter")                                                                   \
 	X(CT_P2P_LATENCY, "p2p_latency")                                                           \
 	X(CT_P2P_ONEWAY, "p2p_oneway")                                                             \
 	X(CT_P2P_DUPLEX, "p2p_duplex")
@@ -149,7 +151,7 @@ struct ct_plan {
 	uint64_t budget_ns;            /* most time for one point */
 	double precision;              /* stop when the interval's half width / median is below it */
 	uint64_t seed;                 /* inputs and order */
-	int32_t coll, type, op, root;  /* ct_coll, ct_type, ct_op; root of broadcast, reduce */
+	int32_t coll, type, op, root;  /* ct_coll, ct_type, ct_op; root where there is one */
 	int32_t check, in_place;       /* 1 = verify each result; 1 = in place */
 };
 

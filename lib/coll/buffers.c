@@ -12,10 +12,12 @@ struct ct_coll_buffers ct_coll_buffers(ct_coll coll, uint32_t rank, uint32_t nra
 		b.send = b.recv = nranks * count;
 		break;
 	case CT_ALLGATHER:
+	case CT_GATHER:
 		b.recv = nranks * count;
 		b.send_at = in_place ? rank * count : 0;
 		break;
 	case CT_REDUCE_SCATTER:
+	case CT_SCATTER:
 		b.send = nranks * count;
 		b.recv_at = in_place ? rank * count : 0;
 		break;
@@ -28,12 +30,26 @@ struct ct_coll_buffers ct_coll_buffers(ct_coll coll, uint32_t rank, uint32_t nra
 	return b;
 }
 
+bool ct_coll_rooted(ct_coll coll)
+{
+	return coll == CT_BROADCAST || coll == CT_REDUCE || coll == CT_GATHER || coll == CT_SCATTER;
+}
+
 /* How many times COUNT the larger buffer holds. */
 static uint64_t blocks(ct_coll coll, uint32_t nranks)
 {
-	if (coll == CT_BARRIER)
+	switch (coll) {
+	case CT_BARRIER:
 		return 0;
-	return coll == CT_ALLTOALL || coll == CT_ALLGATHER || coll == CT_REDUCE_SCATTER ? nranks : 1;
+	case CT_ALLTOALL:
+	case CT_ALLGATHER:
+	case CT_REDUCE_SCATTER:
+	case CT_GATHER:
+	case CT_SCATTER:
+		return nranks;
+	default:
+		return 1;
+	}
 }
 
 uint64_t ct_coll_bytes(ct_coll coll, uint32_t nranks, uint64_t count, ct_type type)

@@ -392,7 +392,7 @@ static void fill_inputs(const struct check *c, uint32_t rank)
 
 	memset(r->memory, 0, r->total * sizeof(*r->memory));
 	memset(r->busy, 0, r->total * sizeof(*r->busy));
-	if (c->shape->coll == CT_BROADCAST && rank != c->shape->root)
+	if ((c->shape->coll == CT_BROADCAST || c->shape->coll == CT_SCATTER) && rank != c->shape->root)
 		return;
 	for (i = 0; i < r->room[CT_IN]; i++)
 		r->memory[r->base[CT_IN] + i] = (struct value){ UINT64_C(1) << rank, i };
@@ -417,6 +417,10 @@ static struct value expected(const struct ct_shape *shape, uint32_t rank, uint64
 		return (struct value){ one << shape->root, i };
 	case CT_REDUCE:
 		return (struct value){ rank == shape->root ? all : 0, i };
+	case CT_GATHER:
+		return (struct value){ rank == shape->root ? one << (i / count) : 0, i % count };
+	case CT_SCATTER:
+		return (struct value){ one << shape->root, rank * count + i };
 	case CT_P2P_ONEWAY:
 		if (rank < shape->partner[rank])
 			return (struct value){ 0, 0 };

@@ -199,12 +199,16 @@ bool ct_coll_in_order(ct_coll coll, const char *name);
 const char *ct_coll_pick_in_order(ct_coll coll, uint32_t nranks, uint64_t bytes);
 
 /* Elements of one rank's send and receive buffer, e.g. all-gather: count, n * count. In place the
- * larger one holds both; *SEND_AT and *RECV_AT are the element offsets of the two windows. */
+ * larger one holds both; *SEND_AT and *RECV_AT are the element offsets of the two windows. Gather and
+ * scatter: the same on each rank, as nccl-tests has it, though the larger one is used at the root only. */
 struct ct_coll_buffers {
 	uint64_t send, recv, send_at, recv_at;
 };
 struct ct_coll_buffers ct_coll_buffers(ct_coll coll, uint32_t rank, uint32_t nranks,
 	uint64_t count, bool in_place);
+
+/* One rank is unlike the others: broadcast, reduce, gather, scatter. */
+bool ct_coll_rooted(ct_coll coll);
 
 /* nccl-tests' size column for COUNT, and the largest COUNT whose size is at most BYTES. */
 uint64_t ct_coll_bytes(ct_coll coll, uint32_t nranks, uint64_t count, ct_type type);

@@ -15,6 +15,8 @@ ct_generator ct_alltoall_linear, ct_alltoall_pairwise, ct_alltoall_bruck;
 ct_generator ct_allgather_ring, ct_allgather_doubling;
 ct_generator ct_reduce_scatter_ring, ct_broadcast_binomial, ct_reduce_binomial,
 	ct_barrier_dissemination;
+/* gather.c */
+ct_generator ct_gather_linear, ct_gather_binomial, ct_scatter_linear, ct_scatter_binomial;
 /* in_order.c */
 ct_generator ct_allreduce_gather, ct_allreduce_allpairs, ct_reduce_scatter_allpairs;
 ct_generator ct_p2p_latency, ct_p2p_oneway, ct_p2p_duplex;

@@ -12,6 +12,7 @@ core_sources += \
 	lib/coll/check.c \
 	lib/coll/coll.h \
 	lib/coll/execute.c lib/coll/execute.h \
+	lib/coll/gather.c \
 	lib/coll/generate.h \
 	lib/coll/in_order.c \
 	lib/coll/native.c lib/coll/native.h \

@@ -64,7 +64,7 @@ static void fill_caps(struct ct_mpi_row *row, uint32_t nhosts)
 	caps->types = 1u << CT_INT32 | 1u << CT_INT64 | 1u << CT_FLOAT | 1u << CT_DOUBLE;
 	caps->ops = (1u << CT_NOPS) - 1;
 	caps->in_place = 1u << CT_ALLREDUCE | 1u << CT_ALLGATHER | 1u << CT_BROADCAST |
-		1u << CT_REDUCE;
+		1u << CT_REDUCE | 1u << CT_GATHER | 1u << CT_SCATTER;
 	caps->abandons = false;
 	MPI_Get_library_version(version, &length);
 	ct_mpi_library_words(version, caps->library, sizeof(caps->library));

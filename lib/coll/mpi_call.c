@@ -62,6 +62,16 @@ static int call_reduce(struct ct_mpi_req *r)
 	return MPI_Reduce(r->send, r->recv, r->count, r->type, r->op, r->root, r->comm);
 }
 
+static int call_gather(struct ct_mpi_req *r)
+{
+	return MPI_Gather(r->send, r->count, r->type, r->recv, r->count, r->type, r->root, r->comm);
+}
+
+static int call_scatter(struct ct_mpi_req *r)
+{
+	return MPI_Scatter(r->send, r->count, r->type, r->recv, r->count, r->type, r->root, r->comm);
+}
+
 static int call_barrier(struct ct_mpi_req *r)
 {
 	return MPI_Barrier(r->comm);
@@ -138,18 +148,20 @@ static int call_duplex(struct ct_mpi_req *r)
 static const struct {
 	const char *name;
 	int (*call)(struct ct_mpi_req *req);
-	bool reduces, pair;
+	bool reduces, pair, rooted;
 } calls[CT_NCOLLS] = {
-	[CT_ALLREDUCE] = { "MPI_Allreduce", call_allreduce, true, false },
-	[CT_ALLTOALL] = { "MPI_Alltoall", call_alltoall, false, false },
-	[CT_ALLGATHER] = { "MPI_Allgather", call_allgather, false, false },
-	[CT_REDUCE_SCATTER] = { "MPI_Reduce_scatter_block", call_reduce_scatter, true, false },
-	[CT_BROADCAST] = { "MPI_Bcast", call_broadcast, false, false },
-	[CT_REDUCE] = { "MPI_Reduce", call_reduce, true, false },
-	[CT_BARRIER] = { "MPI_Barrier", call_barrier, false, false },
-	[CT_P2P_LATENCY] = { "MPI_Send and MPI_Recv", call_latency, false, true },
-	[CT_P2P_ONEWAY] = { "MPI_Isend, MPI_Irecv and MPI_Waitall", call_oneway, false, true },
-	[CT_P2P_DUPLEX] = { "MPI_Isend, MPI_Irecv and MPI_Waitall", call_duplex, false, true },
+	[CT_ALLREDUCE] = { "MPI_Allreduce", call_allreduce, true, false, false },
+	[CT_ALLTOALL] = { "MPI_Alltoall", call_alltoall, false, false, false },
+	[CT_ALLGATHER] = { "MPI_Allgather", call_allgather, false, false, false },
+	[CT_REDUCE_SCATTER] = { "MPI_Reduce_scatter_block", call_reduce_scatter, true, false, false },
+	[CT_BROADCAST] = { "MPI_Bcast", call_broadcast, false, false, true },
+	[CT_REDUCE] = { "MPI_Reduce", call_reduce, true, false, true },
+	[CT_BARRIER] = { "MPI_Barrier", call_barrier, false, false, false },
+	[CT_GATHER] = { "MPI_Gather", call_gather, false, false, true },
+	[CT_SCATTER] = { "MPI_Scatter", call_scatter, false, false, true },
+	[CT_P2P_LATENCY] = { "MPI_Send and MPI_Recv", call_latency, false, true, false },
+	[CT_P2P_ONEWAY] = { "MPI_Isend, MPI_Irecv and MPI_Waitall", call_oneway, false, true, false },
+	[CT_P2P_DUPLEX] = { "MPI_Isend, MPI_Irecv and MPI_Waitall", call_duplex, false, true, false },
 };
 
 /* MPI 3.1 in C has no 16-bit floating types. What only moves may move them as other 2-byte
@@ -203,6 +215,22 @@ static ct_status bind_pair(const struct ct_mpi_row *row, const struct ct_coll_de
 	return req->pending != NULL ? CT_OK : CT_NOMEM;
 }
 
+/* Of what has a root only that may say MPI_IN_PLACE; a scatter's says so of where it receives. */
+static void bind_in_place(const struct ct_mpi_row *row, const struct ct_coll_desc *desc,
+	struct ct_mpi_req *req)
+{
+	bool says = desc->in_place && (!calls[desc->coll].rooted || desc->root == row->rank);
+
+	req->send = desc->send;
+	req->recv = desc->recv;
+	if (says && desc->coll == CT_SCATTER)
+		req->recv = MPI_IN_PLACE;
+	else if (says)
+		req->send = MPI_IN_PLACE;
+	else if (desc->in_place && desc->coll == CT_REDUCE)
+		req->send = desc->recv; /* where the input is */
+}
+
 static ct_status bind_buffers(const struct ct_mpi_row *row, const struct ct_coll_desc *desc,
 	struct ct_mpi_req *req)
 {
@@ -211,13 +239,10 @@ static ct_status bind_buffers(const struct ct_mpi_row *row, const struct ct_coll
 	if (desc->in_place && !(row->caps.in_place >> desc->coll & 1))
 		return ct_fail(CT_UNSUPPORTED, "backend mpi: %s in place has no call in MPI that leaves "
 			"the data where ours are", ct_coll_name(desc->coll));
-	if ((desc->coll == CT_BROADCAST || desc->coll == CT_REDUCE) && desc->root >= row->nranks)
+	if (calls[desc->coll].rooted && desc->root >= row->nranks)
 		return ct_fail(CT_INVALID, "backend mpi: root %u; there are %u ranks", desc->root,
 			row->nranks);
-	req->send = desc->in_place ? MPI_IN_PLACE : desc->send;
-	if (desc->coll == CT_REDUCE && desc->in_place && desc->root != row->rank)
-		req->send = desc->recv; /* only the root may say so */
-	req->recv = desc->recv;
+	bind_in_place(row, desc, req);
 	req->root = (int)desc->root;
 	req->copy_bytes = copies ? desc->count * ct_type_bytes(desc->type) : 0;
 	return CT_OK;

@@ -6,7 +6,7 @@
 #include "execute.h"
 #include "native.h"
 
-enum { MAX_ALGOS = 32 };
+enum { MAX_ALGOS = 64 };
 
 /* 0 = whole blocks. */
 static const int64_t segment_values[] = { 0, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20 };
@@ -68,7 +68,7 @@ static ct_status open_native(const struct ct_coll_env *env, void **self)
 	n->caps.types = (1u << CT_NTYPES) - 1;
 	n->caps.ops = (1u << CT_NOPS) - 1;
 	n->caps.in_place = 1u << CT_ALLREDUCE | 1u << CT_ALLGATHER | 1u << CT_REDUCE_SCATTER |
-		1u << CT_BROADCAST | 1u << CT_REDUCE | 1u << CT_BARRIER;
+		1u << CT_BROADCAST | 1u << CT_REDUCE | 1u << CT_BARRIER | 1u << CT_GATHER | 1u << CT_SCATTER;
 	n->caps.abandons = true;
 	if (n->net.caps.foreign) /* steps of the others reduce and copy */
 		n->caps.foreign = 1u << CT_P2P_LATENCY | 1u << CT_P2P_ONEWAY | 1u << CT_P2P_DUPLEX;
@@ -129,7 +129,7 @@ ct_status ct_desc_check(const struct ct_coll_desc *desc, uint32_t nranks)
 	if (desc->count > (UINT64_MAX >> 5) / nranks)
 		return ct_fail(CT_INVALID, "%llu elements on each of %u ranks are more than memory "
 			"has", (unsigned long long)desc->count, nranks);
-	if ((desc->coll == CT_BROADCAST || desc->coll == CT_REDUCE) && desc->root >= nranks)
+	if (ct_coll_rooted(desc->coll) && desc->root >= nranks)
 		return ct_fail(CT_INVALID, "root %u is no rank: there are %u", desc->root, nranks);
 	b = ct_coll_buffers(desc->coll, 0, nranks, desc->count, desc->in_place);
 	if ((b.send > 0 && desc->send == NULL) || (b.recv > 0 && desc->recv == NULL))

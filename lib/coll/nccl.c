@@ -124,7 +124,7 @@ static void fill_caps(struct ct_nccl *row)
 	caps->types = (1u << CT_NTYPES) - 1;
 	caps->ops = (1u << CT_NOPS) - 1;
 	caps->in_place = 1u << CT_ALLREDUCE | 1u << CT_ALLGATHER | 1u << CT_REDUCE_SCATTER |
-		1u << CT_BROADCAST | 1u << CT_REDUCE | 1u << CT_BARRIER;
+		1u << CT_BROADCAST | 1u << CT_REDUCE | 1u << CT_BARRIER | 1u << CT_GATHER | 1u << CT_SCATTER;
 	caps->abandons = row->set.nonblocking;
 	snprintf(caps->library, sizeof(caps->library), "%s", row->lib.product);
 	if (gpu == NULL)
@@ -256,14 +256,20 @@ static const struct ct_coll_caps *nccl_query(void *self)
 
 /* ---- an operation ---------------------------------------------------------------------------- */
 
+/* NCCL makes messages of these, and of messages it predicts nothing. */
+static bool by_messages(ct_coll coll)
+{
+	return coll == CT_ALLTOALL || coll == CT_GATHER || coll == CT_SCATTER || coll >= CT_P2P_LATENCY;
+}
+
 /* The library's own prediction: the operation is enqueued for nobody. */
 static void predict(struct ct_nccl *row, struct ct_nccl_req *req)
 {
 	struct ct_nccl_sim sim = { sizeof(sim), CT_NCCL_SIM_MAGIC, CT_NCCL_SIM_VERSION, -1 };
 	int rc;
 
-	if (row->lib.call.simulate_end == NULL || row->set.nonblocking || req->desc.coll >= CT_P2P_LATENCY ||
-		req->desc.coll == CT_ALLTOALL || row->lib.call.group_start() != CT_NCCL_SUCCESS)
+	if (row->lib.call.simulate_end == NULL || row->set.nonblocking || by_messages(req->desc.coll) ||
+		row->lib.call.group_start() != CT_NCCL_SUCCESS)
 		return;
 	rc = req->issue(row, req);
 	if (row->lib.call.simulate_end(&sim) == CT_NCCL_SUCCESS && rc == CT_NCCL_SUCCESS && sim.us > 0 &&

@@ -41,6 +41,8 @@ static const struct {
 	{ AT(simulate_end), "ncclGroupSimulateEnd" },
 	{ AT(window), "ncclCommWindowRegister" },
 	{ AT(unwindow), "ncclCommWindowDeregister" },
+	{ AT(gather), "ncclGather" },
+	{ AT(scatter), "ncclScatter" },
 };
 
 static const char *const usual[] = { "libnccl.so.2", "librccl.so.1", NULL };

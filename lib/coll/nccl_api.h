@@ -85,6 +85,10 @@ struct ct_nccl_calls {
 	int (*simulate_end)(struct ct_nccl_sim *sim);                  /* 2.22 */
 	int (*window)(void *comm, void *at, size_t bytes, void **window, int flags); /* 2.27 */
 	int (*unwindow)(void *comm, void *window);
+	int (*gather)(const void *send, void *recv, size_t count, int type, int root, void *comm,
+		void *stream);                                         /* 2.28 */
+	int (*scatter)(const void *send, void *recv, size_t count, int type, int root, void *comm,
+		void *stream);
 };
 
 struct ct_nccl_lib {

@@ -58,6 +58,50 @@ static int issue_alltoall(struct ct_nccl *row, const struct ct_nccl_req *r)
 	return also(rc, row->lib.call.group_end());
 }
 
+/* Where the library has no call of its own, as nccl-tests does it: everyone's block to or from the root,
+ * the root's own too. */
+static int gather_by_messages(struct ct_nccl *row, const struct ct_nccl_req *r)
+{
+	size_t block = r->desc.count * ct_type_bytes(r->desc.type);
+	int rc = row->lib.call.group_start();
+
+	rc = also(rc, row->lib.call.send(r->desc.send, r->desc.count, r->type, (int)r->desc.root, row->comm,
+		row->stream));
+	for (uint32_t i = 0; i < row->nranks && row->rank == r->desc.root; i++)
+		rc = also(rc, row->lib.call.recv((char *)r->desc.recv + i * block, r->desc.count, r->type, (int)i,
+			row->comm, row->stream));
+	return also(rc, row->lib.call.group_end());
+}
+
+static int scatter_by_messages(struct ct_nccl *row, const struct ct_nccl_req *r)
+{
+	size_t block = r->desc.count * ct_type_bytes(r->desc.type);
+	int rc = row->lib.call.group_start();
+
+	for (uint32_t i = 0; i < row->nranks && row->rank == r->desc.root; i++)
+		rc = also(rc, row->lib.call.send((const char *)r->desc.send + i * block, r->desc.count, r->type,
+			(int)i, row->comm, row->stream));
+	rc = also(rc, row->lib.call.recv(r->desc.recv, r->desc.count, r->type, (int)r->desc.root, row->comm,
+		row->stream));
+	return also(rc, row->lib.call.group_end());
+}
+
+static int issue_gather(struct ct_nccl *row, const struct ct_nccl_req *r)
+{
+	if (row->lib.call.gather == NULL)
+		return gather_by_messages(row, r);
+	return row->lib.call.gather(r->desc.send, r->desc.recv, r->desc.count, r->type, (int)r->desc.root,
+		row->comm, row->stream);
+}
+
+static int issue_scatter(struct ct_nccl *row, const struct ct_nccl_req *r)
+{
+	if (row->lib.call.scatter == NULL)
+		return scatter_by_messages(row, r);
+	return row->lib.call.scatter(r->desc.send, r->desc.recv, r->desc.count, r->type, (int)r->desc.root,
+		row->comm, row->stream);
+}
+
 /* NCCL has no barrier: who has the sum of one element knows that all have called. */
 static int issue_barrier(struct ct_nccl *row, const struct ct_nccl_req *r)
 {
@@ -132,6 +176,8 @@ static const struct {
 	[CT_BROADCAST] = { "ncclBroadcast", "default", issue_broadcast },
 	[CT_REDUCE] = { "ncclReduce", "default", issue_reduce },
 	[CT_BARRIER] = { "ncclAllReduce of one element", "allreduce", issue_barrier },
+	[CT_GATHER] = { "ncclGather", "default", issue_gather },
+	[CT_SCATTER] = { "ncclScatter", "default", issue_scatter },
 	[CT_P2P_LATENCY] = { "ncclSend and ncclRecv", "ping_pong", issue_latency },
 	[CT_P2P_ONEWAY] = { "ncclSend and ncclRecv in a group", "window", issue_oneway },
 	[CT_P2P_DUPLEX] = { "ncclSend and ncclRecv in a group", "window", issue_duplex },
@@ -152,6 +198,9 @@ void ct_nccl_bind(const struct ct_nccl *row, struct ct_nccl_req *req)
 
 	req->issue = calls[desc->coll].issue;
 	req->name = calls[desc->coll].name;
+	if ((desc->coll == CT_GATHER && row->lib.call.gather == NULL) ||
+		(desc->coll == CT_SCATTER && row->lib.call.scatter == NULL))
+		req->name = calls[CT_ALLTOALL].name;
 	req->type = types[desc->type];
 	req->op = ops[desc->op];
 	req->peer = desc->coll >= CT_P2P_LATENCY ? desc->partner[row->rank] : row->rank;

@@ -21,6 +21,8 @@ static const char *const reduce_names[] = { "linear", "chain", "pipeline", "bina
 	"in-order_binary", "rabenseifner", NULL };
 static const char *const barrier_names[] = { "linear", "double_ring", "recursive_doubling",
 	"bruck", "two_proc", "tree", NULL };
+static const char *const gather_names[] = { "basic_linear", "binomial", "linear_sync", NULL };
+static const char *const scatter_names[] = { "basic_linear", "binomial", "linear_nb", NULL };
 static const char *const no_names[] = { NULL };
 
 /* The functions of coll/base that these are, as a debugger or a preloaded witness sees them. */
@@ -87,6 +89,8 @@ static const struct {
 		broadcast_functions },
 	[CT_REDUCE] = { "reduce", 11, reduce_names, NULL },
 	[CT_BARRIER] = { "barrier", 6, barrier_names, NULL },
+	[CT_GATHER] = { "gather", 9, gather_names, NULL },
+	[CT_SCATTER] = { "scatter", 15, scatter_names, NULL },
 };
 
 const char *ct_openmpi_word(ct_coll coll)

@@ -4,8 +4,8 @@
  * it, execute.c runs it over a transport, check.c proves it.
  *
  * Buffers count in elements. IN is the caller's send buffer, OUT its receive buffer, TMP scratch
- * of tmp_count elements. In place, IN is a window of OUT (all-reduce, broadcast, reduce: at 0; all-gather:
- * at rank * count) or OUT a window of IN (reduce-scatter: at rank * count); the shape says so and
+ * of tmp_count elements. In place, IN is a window of OUT (all-reduce, broadcast, reduce: at 0; all-gather, gather:
+ * at rank * count) or OUT a window of IN (reduce-scatter, scatter: at rank * count); the shape says so and
  * the checker knows it. All-to-all and the point-to-point patterns do not run in place. IN is never
  * written but through an OUT that shares its memory.
  *
@@ -56,8 +56,8 @@ struct ct_schedule {
 };
 
 /* What a generator is asked for. COUNT is nccl-tests' `count` column: the whole vector for
- * all-reduce, broadcast and reduce, one rank's block for all-gather, reduce-scatter and all-to-all, the
- * message for the point-to-point patterns, 0 for a barrier. */
+ * all-reduce, broadcast and reduce, one rank's block for all-gather, reduce-scatter, all-to-all, gather and
+ * scatter, the message for the point-to-point patterns, 0 for a barrier. */
 struct ct_shape {
 	ct_coll coll;
 	uint32_t rank, nranks, root;

@@ -228,14 +228,14 @@ static bool reduces(ct_coll coll)
 }
 
 /* Elements that RANK gets; 0 for an idle rank, the sending side of a one-way pattern, and all but the
- * root of a reduce. */
+ * root of a reduce or a gather. */
 static uint64_t result_count(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks)
 {
 	if (desc->coll >= CT_P2P_LATENCY && (desc->window == 0 || desc->partner[rank] == rank))
 		return 0;
 	if (desc->coll == CT_P2P_ONEWAY && rank < desc->partner[rank])
 		return 0;
-	if (desc->coll == CT_REDUCE && rank != desc->root)
+	if ((desc->coll == CT_REDUCE || desc->coll == CT_GATHER) && rank != desc->root)
 		return 0;
 	return ct_coll_buffers(desc->coll, rank, nranks, desc->count, false).recv;
 }
@@ -273,7 +273,10 @@ static uint64_t result_at(const struct result *r, uint64_t i)
 		return moved(r->element, r->seed, (uint32_t)(i / count),
 			r->rank * count + i % count);
 	case CT_ALLGATHER:
+	case CT_GATHER:
 		return moved(r->element, r->seed, (uint32_t)(i / count), i % count);
+	case CT_SCATTER:
+		return moved(r->element, r->seed, desc->root, r->rank * count + i);
 	case CT_BROADCAST:
 		return moved(r->element, r->seed, desc->root, i);
 	default:

@@ -21,6 +21,8 @@ static const struct bound bounds[CT_NCOLLS] = {
 	[CT_BROADCAST] = { .whole = true },
 	[CT_REDUCE] = { .whole = true, .reduces = true },
 	[CT_BARRIER] = { .takes = 0 },
+	[CT_GATHER] = { .takes = 1 }, /* of the root */
+	[CT_SCATTER] = { .takes = 1 },
 	[CT_P2P_LATENCY] = { .whole = true, .message = true },
 	[CT_P2P_ONEWAY] = { .whole = true, .message = true },
 	[CT_P2P_DUPLEX] = { .whole = true, .message = true },
@@ -78,8 +80,11 @@ static double link_payload(const struct ct_expect_in *in)
 		       : ct_rdma_payload_Bps(in->link_Bps, in->mtu, in->wire, in->ipv6);
 }
 
+/* One rank alone takes in, or gives out, what moves. */
 static bool alone(const struct ct_expect_in *in)
 {
+	if (in->coll == CT_GATHER || in->coll == CT_SCATTER)
+		return true;
 	return in->pairs <= 1 && (in->coll == CT_P2P_LATENCY || in->coll == CT_P2P_ONEWAY);
 }
 
@@ -127,6 +132,8 @@ double ct_coll_bus_factor(ct_coll coll, uint32_t nranks)
 	case CT_ALLTOALL:
 	case CT_ALLGATHER:
 	case CT_REDUCE_SCATTER:
+	case CT_GATHER:
+	case CT_SCATTER:
 		return (n - 1) / n;
 	case CT_BARRIER:
 		return 0;

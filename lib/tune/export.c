@@ -138,8 +138,8 @@ static ct_status tell_roots(const struct ct_exporter *self, const struct ct_expo
 
 		if (rule == NULL)
 			return CT_OK;
-		if (rule->coll == CT_BROADCAST || rule->coll == CT_REDUCE)
-			return ct_export_remark(out, NULL, "broadcast, reduce: the file knows no root, so what was "
+		if (ct_coll_rooted(rule->coll))
+			return ct_export_remark(out, NULL, "broadcast, reduce, gather, scatter: the file knows no root, so what was "
 				"measured with one holds for all of them");
 	}
 }

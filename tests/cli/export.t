@@ -77,7 +77,7 @@ cat > "$tmp/reduce.json" << 'EOF'
 {"coll": "reduce", "backend": "nccl", "type": "any", "bytes": [65536, 1048575], "set": {"algo": "nvls", "proto": "simple", "channels": 4}},
 {"coll": "reduce", "backend": "ucc", "type": "any", "bytes": [0, 4095], "set": {"algo": "knomial"}}]}
 EOF
-root='broadcast, reduce: the file knows no root'
+root='broadcast, reduce, gather, scatter: the file knows no root'
 run "$COLLTUNE" export "$tmp/reduce.json" --to openmpi
 is "openmpi: reduce is collective 11, binomial 5" "$(awk '$1 == 11 { print $1, $2 } $1 == 0 && $2 == 5' <<< "$out" |
 	tr -s ' \n' ' ')" "11 3 0 5 0 0 "
@@ -96,6 +96,22 @@ is "nccl-csv: ring alone, no root" "$(grep -cE "$root|ring alone" <<< "$err")" 2
 run "$COLLTUNE" export "$tmp/reduce.json" --to ucc
 is "ucc: reduce" "$(body)" "export UCC_TL_UCP_TUNE='reduce:0-4095:host:[16-16]:inf:@knomial'"
 like "ucc: no root" "$err" "$root"
+# Of gather and scatter: NVIDIA's example plugin has no words for them.
+cat > "$tmp/gather.json" << 'EOF'
+{"schema": "colltune-rules/1", "scope": {"machine": "sha256:0000000000000000000000000000000000000000000000000000000000000001", "nodes": [2, 2], "ranks_per_node": [8, 8]}, "rules": [
+{"coll": "gather", "backend": "mpi", "type": "any", "bytes": [0, 4095], "set": {"algo": "linear_sync"}},
+{"coll": "scatter", "backend": "mpi", "type": "any", "bytes": [0, 4095], "set": {"algo": "linear_nb"}},
+{"coll": "gather", "backend": "nccl", "type": "any", "bytes": [0, 65535], "set": {"algo": "ring", "proto": "ll", "channels": 1}},
+{"coll": "scatter", "backend": "ucc", "type": "any", "bytes": [0, 4095], "set": {"algo": "linear"}}]}
+EOF
+run "$COLLTUNE" export "$tmp/gather.json" --to openmpi
+is "openmpi: gather is collective 9, scatter 15, the third algorithm of each" "$(awk '$1 == 9 || $1 == 15 { print $1, $2 }
+	$1 == 0 && $2 == 3' <<< "$out" | tr -s ' \n' ' ')" "9 3 0 3 0 0 15 3 0 3 0 0 "
+like "openmpi: no root of a gather" "$err" "$root"
+run "$COLLTUNE" export "$tmp/gather.json" --to nccl-csv
+like "nccl-csv: gather is left out by name" "$err" '/rules/2: gather .*left out'
+run "$COLLTUNE" export "$tmp/gather.json" --to ucc
+is "ucc: scatter" "$(body)" "export UCC_TL_UCP_TUNE='scatter:0-4095:host:[16-16]:inf:@linear'"
 run "$COLLTUNE" export "$rules" --to ucx
 unlike "ucx: has no operations, so nothing is said of a root" "$err" "$root"
 

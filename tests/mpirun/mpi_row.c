@@ -110,6 +110,8 @@ static double expected(const struct ct_coll_desc *d, uint32_t rank, uint32_t nra
 	case CT_ALLGATHER: return input((uint32_t)(i / d->count), i % d->count);
 	case CT_REDUCE_SCATTER: return reduced(d->op, nranks, rank * d->count + i);
 	case CT_REDUCE: return reduced(d->op, nranks, i);
+	case CT_GATHER: return input((uint32_t)(i / d->count), i % d->count);
+	case CT_SCATTER: return input(d->root, rank * d->count + i);
 	case CT_BROADCAST: return input(d->root, i);
 	default: return input(d->partner[rank], i);
 	}
@@ -117,17 +119,20 @@ static double expected(const struct ct_coll_desc *d, uint32_t rank, uint32_t nra
 
 static uint64_t send_count(const struct ct_coll_desc *d, uint32_t n)
 {
-	return d->coll == CT_ALLTOALL || d->coll == CT_REDUCE_SCATTER ? d->count * n : d->count;
+	return d->coll == CT_ALLTOALL || d->coll == CT_REDUCE_SCATTER || d->coll == CT_SCATTER ?
+		d->count * n : d->count;
 }
 
 static uint64_t recv_count(const struct ct_coll_desc *d, uint32_t n)
 {
-	return d->coll == CT_ALLTOALL || d->coll == CT_ALLGATHER ? d->count * n : d->count;
+	return d->coll == CT_ALLTOALL || d->coll == CT_ALLGATHER || d->coll == CT_GATHER ?
+		d->count * n : d->count;
 }
 
 static bool receives(const struct ct_coll_desc *d, uint32_t rank)
 {
-	if (d->coll == CT_BARRIER || (d->coll == CT_REDUCE && rank != d->root))
+	if (d->coll == CT_BARRIER ||
+		((d->coll == CT_REDUCE || d->coll == CT_GATHER) && rank != d->root))
 		return false;
 	if (d->partner == NULL)
 		return true;
@@ -137,7 +142,8 @@ static bool receives(const struct ct_coll_desc *d, uint32_t rank)
 static void fill(const struct ct_coll_desc *d, uint32_t rank, uint32_t n)
 {
 	uint64_t at = d->in_place && d->coll == CT_ALLGATHER ? rank * d->count : 0;
-	void *in = d->in_place ? d->recv : d->send;
+	bool apart = d->coll == CT_GATHER || d->coll == CT_SCATTER; /* see windows() */
+	void *in = d->in_place && !apart ? d->recv : d->send;
 
 	for (uint64_t i = 0; i < recv_count(d, n); i++)
 		put(d->type, d->recv, i, 99);
@@ -157,17 +163,26 @@ static uint64_t wrong(const struct ct_coll_desc *d, uint32_t rank, uint32_t n)
 
 /* ---- one operation -------------------------------------------------------------------------- */
 
+/* The windows of RANK in SEND and RECV; in place (with int32 only) the own block of what holds all. */
+static void windows(struct ct_coll_desc *d, uint32_t rank, char *send, char *recv)
+{
+	size_t at = (size_t)d->count * rank * sizeof(int32_t);
+
+	d->send = d->in_place && d->coll == CT_GATHER ? recv + at : send;
+	d->recv = d->in_place && d->coll == CT_SCATTER ? send + at : recv;
+}
+
 /* Prepares, runs twice, compares; the status of prepare comes back, CT_CORRUPT for wrong data. */
 static ct_status run_once(struct run *r, struct ct_coll_desc *d)
 {
 	uint32_t rank = r->boot.rank, n = r->boot.nranks;
 	size_t bytes = (size_t)(d->count * n + 1) * 8;
+	void *send = malloc(bytes), *recv = malloc(bytes);
 	ct_status status;
 	uint64_t ns = 0;
 	void *req;
 
-	d->send = malloc(bytes);
-	d->recv = malloc(bytes);
+	windows(d, rank, send, recv);
 	status = r->ops->prepare(r->self, d, &req);
 	for (int i = 0; i < 2 && status == CT_OK; i++) {
 		fill(d, rank, n);
@@ -189,8 +204,8 @@ static ct_status run_once(struct run *r, struct ct_coll_desc *d)
 		if (i == 1 || status != CT_OK)
 			r->ops->release(r->self, req);
 	}
-	free(d->send);
-	free(d->recv);
+	free(send);
+	free(recv);
 	return status;
 }
 
@@ -244,6 +259,12 @@ static const struct {
 	{ CT_BARRIER, "bruck", "barrier_intra_bruck" },
 	{ CT_BARRIER, "two_proc", "barrier_intra_two_procs" },
 	{ CT_BARRIER, "tree", "barrier_intra_tree" },
+	{ CT_GATHER, "basic_linear", "gather_intra_basic_linear" },
+	{ CT_GATHER, "binomial", "gather_intra_binomial" },
+	{ CT_GATHER, "linear_sync", "gather_intra_linear_sync" },
+	{ CT_SCATTER, "basic_linear", "scatter_intra_basic_linear" },
+	{ CT_SCATTER, "binomial", "scatter_intra_binomial" },
+	{ CT_SCATTER, "linear_nb", "scatter_intra_linear_nb" },
 };
 
 /* True when of all algorithms of this collective only the forced one was seen: one that hands over

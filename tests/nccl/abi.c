@@ -92,6 +92,10 @@ CHECK(int, all_gather, (const void *s, void *r, size_t count, int type, void *co
 	ncclAllGather(s, r, count, (ncclDataType_t)type, COMM, STREAM))
 CHECK(int, reduce_scatter, (const void *s, void *r, size_t count, int type, int op, void *comm, void *stream),
 	ncclReduceScatter(s, r, count, (ncclDataType_t)type, (ncclRedOp_t)op, COMM, STREAM))
+CHECK(int, gather, (const void *s, void *r, size_t count, int type, int root, void *comm, void *stream),
+	ncclGather(s, r, count, (ncclDataType_t)type, root, COMM, STREAM))
+CHECK(int, scatter, (const void *s, void *r, size_t count, int type, int root, void *comm, void *stream),
+	ncclScatter(s, r, count, (ncclDataType_t)type, root, COMM, STREAM))
 CHECK(int, send, (const void *d, size_t count, int type, int peer, void *comm, void *stream),
 	ncclSend(d, count, (ncclDataType_t)type, peer, COMM, STREAM))
 CHECK(int, recv, (void *d, size_t count, int type, int peer, void *comm, void *stream),
@@ -122,7 +126,7 @@ const struct ct_nccl_calls ct_test_nccl_calls = {
 	NCCL(broadcast), NCCL(all_gather), NCCL(reduce_scatter), NCCL(send), NCCL(recv),
 	NCCL(group_start), NCCL(group_end), NCCL(last_error), NCCL(init_config), NCCL(finalize),
 	NCCL(split), NCCL(mem_alloc), NCCL(mem_free), NCCL(reg), NCCL(dereg), NCCL(simulate_end),
-	NCCL(window), NCCL(unwindow),
+	NCCL(window), NCCL(unwindow), NCCL(gather), NCCL(scatter),
 };
 
 #define GPU_STREAM ((CUstream)stream)
@@ -169,5 +173,5 @@ const struct ct_gpu_calls ct_test_gpu_calls = {
 };
 
 /* As many as are listed above: a row of ours that was added later was not compared. */
-SAME(sizeof(struct ct_nccl_calls) / sizeof(void *), 29);
+SAME(sizeof(struct ct_nccl_calls) / sizeof(void *), 31);
 SAME(sizeof(struct ct_gpu_calls) / sizeof(void *), 29);

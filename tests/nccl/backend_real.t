@@ -15,7 +15,7 @@ right() {
 		END { print n + 0, bad + 0 }' <<< "$out")" "0 3 0"
 	[ "$tap_failed" = "$failed" ] || printf '%s\n' "$err" "$out" | sed 's/^/# /'
 }
-for coll in allreduce allgather reduce_scatter broadcast reduce alltoall; do
+for coll in allreduce allgather reduce_scatter broadcast reduce alltoall gather scatter; do
 	right "$coll of two GPUs" $coll -g 2
 done
 like "the head names library and stand-in" "$out" '^#   NCCL 2\.28\.9; stand-in, no GPU'

@@ -208,6 +208,8 @@ static void bus_factors(void **state)
 	assert_true(ct_coll_bus_factor(CT_ALLGATHER, 4) == 0.75);
 	assert_true(ct_coll_bus_factor(CT_REDUCE_SCATTER, 4) == 0.75);
 	assert_true(ct_coll_bus_factor(CT_ALLTOALL, 4) == 0.75);
+	assert_true(ct_coll_bus_factor(CT_GATHER, 4) == 0.75); /* its gather.cu and scatter.cu */
+	assert_true(ct_coll_bus_factor(CT_SCATTER, 8) == 0.875);
 	assert_true(ct_coll_bus_factor(CT_BROADCAST, 4) == 1.0);
 	assert_true(ct_coll_bus_factor(CT_P2P_DUPLEX, 2) == 1.0);
 	assert_true(ct_coll_bus_factor(CT_BARRIER, 4) == 0.0);
@@ -225,6 +227,18 @@ static void counts_and_bytes(void **state)
 	b = ct_coll_buffers(CT_REDUCE_SCATTER, 2, 5, 7, true);
 	assert_int_equal(b.send, 35);
 	assert_int_equal(b.recv_at, 14);
+	b = ct_coll_buffers(CT_GATHER, 2, 5, 7, true);
+	assert_int_equal(b.send, 7);
+	assert_int_equal(b.recv, 35);
+	assert_int_equal(b.send_at, 14);
+	assert_int_equal(b.recv_at, 0);
+	b = ct_coll_buffers(CT_SCATTER, 2, 5, 7, true);
+	assert_int_equal(b.send, 35);
+	assert_int_equal(b.recv, 7);
+	assert_int_equal(b.send_at, 0);
+	assert_int_equal(b.recv_at, 14);
+	assert_int_equal(ct_coll_bytes(CT_GATHER, 4, 100, CT_FLOAT), 1600);
+	assert_int_equal(ct_coll_count(CT_SCATTER, 4, 1615, CT_FLOAT), 100);
 	assert_int_equal(ct_coll_bytes(CT_ALLREDUCE, 4, 100, CT_FLOAT), 400);
 	assert_int_equal(ct_coll_bytes(CT_ALLTOALL, 4, 100, CT_FLOAT), 1600);
 	assert_int_equal(ct_coll_count(CT_ALLTOALL, 4, 1615, CT_FLOAT), 100);

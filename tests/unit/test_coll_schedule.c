@@ -54,7 +54,7 @@ static void prove_variants(const struct ct_algo *algo, struct ct_shape shape)
 	size_t s, r, p;
 
 	for (s = 0; s < (algo->segments ? 3 : 1); s++)
-		for (r = 0; r < (algo->coll == CT_BROADCAST || algo->coll == CT_REDUCE ? 4 : 1); r++)
+		for (r = 0; r < (ct_coll_rooted(algo->coll) ? 4 : 1); r++)
 			for (p = 0; p < (runs_in_place(algo->coll) ? 2 : 1); p++) {
 				/* One-element segments of many elements only repeat. */
 				if (segments[s] == 4 && shape.count > 2 * n + 2)
@@ -77,7 +77,8 @@ static void all_algorithms(void **state)
 			continue;
 		for (n = 1; n <= 64; n = next_count(n)) {
 			bool blocks = algo->coll == CT_ALLTOALL || algo->coll == CT_ALLGATHER ||
-				algo->coll == CT_REDUCE_SCATTER;
+				algo->coll == CT_REDUCE_SCATTER || algo->coll == CT_GATHER ||
+				algo->coll == CT_SCATTER;
 			const uint64_t whole[] = { 0, 1, n - 1, n, n + 1, 4 * n + 3 };
 			const uint64_t block[] = { 0, 1, 2, 3, 7, n < 14 ? 4 * n + 3 : 2 };
 

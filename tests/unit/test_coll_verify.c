@@ -98,7 +98,7 @@ static void sees_any_bit(void **state)
 				size_t bytes = n * ct_type_bytes(d.type);
 
 				d.op = (ct_op)op;
-				if (coll == CT_REDUCE)
+				if (coll == CT_REDUCE || coll == CT_GATHER)
 					d.root = 2;
 				ct_verify_spoil(&d, 2, 4);
 				if (coll == CT_P2P_ONEWAY || coll == CT_BARRIER) {

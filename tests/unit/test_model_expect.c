@@ -123,7 +123,8 @@ struct known {
 
 /* Table 1 of Chan, Heimlich, Purkayastha, van de Geijn 2007, by hand: alpha 100 ns, beta 0.1 ns/B,
  * gamma 0.2 ns/B. Allreduce p = 4, n = 4e6: 2*100 + 2*3/4*4e6*0.1 + 3/4*4e6*0.2 = 1200200.
- * Allgather: 200 + 300000. Reduce-scatter: 200 + 300000 + 600000. Broadcast: 200 + 400000. */
+ * Allgather: 200 + 300000. Reduce-scatter: 200 + 300000 + 600000. Broadcast: 200 + 400000. Gather, scatter: as
+ * all-gather, at the rate of one rank, 12 GB/s. */
 static void lower_bounds(void **state)
 {
 	static const struct known known[] = {
@@ -132,6 +133,8 @@ static void lower_bounds(void **state)
 		{ CT_ALLGATHER, 4, 4000000, 300200, "(n-1)/n·S / copy 10.0 GB/s + 2·hop 100 ns" },
 		{ CT_ALLTOALL, 4, 4000000, 300200, NULL },
 		{ CT_REDUCE_SCATTER, 4, 4000000, 900200, NULL },
+		{ CT_GATHER, 4, 4000000, 250200, "(n-1)/n·S / copy 12.0 GB/s + 2·hop 100 ns" },
+		{ CT_SCATTER, 4, 4000000, 250200, NULL },
 		{ CT_BROADCAST, 4, 4000000, 400200, "S / copy 10.0 GB/s + 2·hop 100 ns" },
 		{ CT_BARRIER, 4, 0, 200, "2·hop 100 ns" },
 		{ CT_BARRIER, 5, 0, 300, "3·hop 100 ns" },

@@ -133,6 +133,17 @@ struct call {
 	int type, op, root;
 };
 
+/* Whose buffer to send, or to receive, the others do not have. */
+static bool only_root_gives(ct_coll coll)
+{
+	return coll == CT_BROADCAST || coll == CT_SCATTER;
+}
+
+static bool only_root_takes(ct_coll coll)
+{
+	return coll == CT_REDUCE || coll == CT_GATHER;
+}
+
 static int collective(const struct call *call, void *comm, struct fake_stream *stream)
 {
 	struct fake_comm *c = comm;
@@ -156,8 +167,8 @@ static int collective(const struct call *call, void *comm, struct fake_stream *s
 	op.desc.recv = call->recv;
 	op.desc.in_place = (const char *)call->send - b.send_at * each == (char *)call->recv - b.recv_at * each;
 	/* who neither gives nor takes may pass any pointer */
-	gives = call->coll != CT_BROADCAST || c->rank == op.desc.root;
-	takes = call->coll != CT_REDUCE || c->rank == op.desc.root;
+	gives = !only_root_gives(call->coll) || c->rank == op.desc.root;
+	takes = !only_root_takes(call->coll) || c->rank == op.desc.root;
 	if (!gives)
 		op.desc.send = op.desc.recv;
 	if (!takes)
@@ -204,6 +215,22 @@ int ncclReduceScatter(const void *send, void *recv, size_t count, int type, int 
 	struct fake_stream *stream)
 {
 	const struct call call = { CT_REDUCE_SCATTER, send, recv, count, type, op, 0 };
+
+	return collective(&call, comm, stream);
+}
+
+int ncclGather(const void *send, void *recv, size_t count, int type, int root, void *comm,
+	struct fake_stream *stream)
+{
+	const struct call call = { CT_GATHER, send, recv, count, type, CT_NCCL_SUM, root };
+
+	return collective(&call, comm, stream);
+}
+
+int ncclScatter(const void *send, void *recv, size_t count, int type, int root, void *comm,
+	struct fake_stream *stream)
+{
+	const struct call call = { CT_SCATTER, send, recv, count, type, CT_NCCL_SUM, root };
 
 	return collective(&call, comm, stream);
 }

@@ -105,6 +105,10 @@ FAKE_API int ncclBroadcast(const void *send, void *recv, size_t count, int type,
 	struct fake_stream *stream);
 FAKE_API int ncclAllGather(const void *send, void *recv, size_t count, int type, void *comm,
 	struct fake_stream *stream);
+FAKE_API int ncclGather(const void *send, void *recv, size_t count, int type, int root, void *comm,
+	struct fake_stream *stream);
+FAKE_API int ncclScatter(const void *send, void *recv, size_t count, int type, int root, void *comm,
+	struct fake_stream *stream);
 FAKE_API int ncclReduceScatter(const void *send, void *recv, size_t count, int type, int op, void *comm,
 	struct fake_stream *stream);
 FAKE_API int ncclSend(const void *data, size_t count, int type, int peer, void *comm,
