@@ -6,9 +6,9 @@
 #include "race.h"
 
 /* Deviations at which a cell leaves; differences that matter to nobody. */
-static const double leave = 2.5, near = 1.03, cheap = 0.01, much = 0.5;
+static const double leave = 2.5, near = 1.03, cheap = 0.01, much = 0.5, well_known = 0.3;
 
-enum { FEW = 3 };
+enum { FEW = 3, LOOKS = 3 };
 
 /* Is CELL surely slower than BEST at size I by now? */
 static bool hopeless(const struct ct_race *run, size_t i, uint32_t cell, uint32_t best)
@@ -100,30 +100,47 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-ct_status ct_race_look(struct ct_race *run, size_t i, const struct ct_race_list *list)
+/* Cells of LIST whose last sample at size I took much longer than FORESEEN, beside what all took (0: nothing was). */
+static void put_late(const struct ct_race *run, size_t i, const struct ct_race_list *list, const double *foreseen,
+	struct ct_race_list *late)
 {
-	double late[CT_SEARCH_MOST_CELLS], sorted[CT_SEARCH_MOST_CELLS];
-	struct ct_race_list again = { .n = 0 };
-	ct_status status;
+	double by[CT_SEARCH_MOST_CELLS], sorted[CT_SEARCH_MOST_CELLS], usual;
 	uint32_t n = 0;
 
-	for (uint32_t k = 0; k < list->n; k++)
-		late[k] = ct_race_guess(run, i, list->cell[k]).log_ns;
-	status = ct_race_take(run, i, list, 1, false);
 	for (uint32_t k = 0; k < list->n; k++) {
 		const struct ct_cell_times *t = ct_times(run->out, i, list->cell[k]);
 
-		late[k] = t->n > 0 && late[k] != 0 ? log((double)t->ns[t->n - 1]) - late[k] : NAN;
-		sorted[n] = late[k];
-		n += isfinite(late[k]);
+		by[k] = t->n > 0 && foreseen[list->cell[k]] != 0 ?
+			log((double)t->ns[t->n - 1]) - foreseen[list->cell[k]] : NAN;
+		sorted[n] = by[k];
+		n += isfinite(by[k]);
 	}
-	if (status != CT_OK)
-		return status;
 	qsort(sorted, n, sizeof(*sorted), compare);
+	usual = n < FEW ? 0 : sorted[n / 2];
 	for (uint32_t k = 0; k < list->n; k++)
-		if (late[k] > (n < FEW ? 0 : sorted[n / 2]) + much)
-			ct_race_put(&again, list->cell[k]);
-	return ct_race_take(run, i, &again, 1, false);
+		if (by[k] > usual + much)
+			ct_race_put(late, list->cell[k]);
+}
+
+ct_status ct_race_look(struct ct_race *run, size_t i, const struct ct_race_list *list)
+{
+	double foreseen[CT_SEARCH_MOST_CELLS] = { 0 };
+	struct ct_race_list now = *list;
+	ct_status status = CT_OK;
+
+	for (uint32_t k = 0; k < list->n; k++) {
+		struct ct_guess g = ct_race_guess(run, i, list->cell[k]);
+
+		foreseen[list->cell[k]] = g.se < well_known ? g.log_ns : 0;
+	}
+	for (int look = 0; look < LOOKS && status == CT_OK && now.n > 0; look++) {
+		struct ct_race_list late = { .n = 0 };
+
+		status = ct_race_take(run, i, &now, 1, false);
+		put_late(run, i, &now, foreseen, &late);
+		now = late;
+	}
+	return status;
 }
 
 /* Brings the cells of LIST up to CT_RACE_RUNGS samples, fewer at each rung; CAP ns may be spent,

@@ -31,7 +31,8 @@ struct ct_race {
 	double kept_ns;       /* of it, for what comes later */
 	double noise[CT_SEARCH_MOST_SIZES]; /* spread of a sample's logarithm */
 	double rough;         /* of a cell's time beside the others' from size to size: logarithms */
-	double first_call;    /* how much longer a first call takes: a logarithm */
+	/* how much longer a first call takes, and the spread of that: logarithms */
+	double first_call, first_call_spread;
 	size_t where;         /* size at which cells are prepared; moving on gives them up */
 	bool ready[CT_SEARCH_MOST_CELLS], verified[CT_SEARCH_MOST_CELLS];
 	double beside_ns;     /* preparing, meeting and telling: so far, beside the samples themselves */
@@ -99,7 +100,7 @@ void ct_race_common(struct ct_race *run);
 void ct_race_forget(struct ct_race *run, uint32_t cell);
 
 /* One sample of each cell of LIST at size I. One that took much longer than was expected of it, beside what
- * all took, may have been late by some other cause: it gets another. What TAKE says. */
+ * all took, may have been late by some other cause: it gets another, and a third. What TAKE says. */
 ct_status ct_race_look(struct ct_race *run, size_t i, const struct ct_race_list *list);
 
 /* ---- one race: race.c --------------------------------------------------------------------------- */

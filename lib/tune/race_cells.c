@@ -7,7 +7,8 @@
 
 enum { MOVES = 3 };
 
-static const double hopeless = 1.05, model_hopeless = 2, worth_knobs = 1.5, new_hope = 0.03, small_part = 12, much_slower = 2.5, far_off = 1.5, at_once = 0.25;
+static const double hopeless = 1.05, model_hopeless = 2, worth_knobs = 1.5, new_hope = 0.03, small_part = 12,
+	much_slower = 2.5, far_off = 1.5, at_once = 0.25, always = 0.03, far_guess = 0.4;
 
 /* The least that any cell is expected to take at size I, as a logarithm: its guess and one deviation. */
 static double least_expected(const struct ct_race *run, size_t i)
@@ -29,7 +30,8 @@ static double expected(const struct ct_race *run, size_t i, uint32_t cell, doubl
 {
 	struct ct_guess g = ct_race_guess(run, i, cell);
 
-	return isfinite(g.se) ? exp(g.log_ns - g.se / 2 - least) : 0;
+	/* a guess from afar says little */
+	return isfinite(g.se) ? exp(g.log_ns - (g.se < far_guess ? g.se / 2 : far_off * g.se) - least) : 0;
 }
 
 /* Whom to try first: the fastest, and of two alike the one that is known less. */
@@ -240,7 +242,8 @@ void ct_race_choose(struct ct_race *run, size_t i, double cap, struct ct_race_li
 	list->n = 0;
 	put_all(run, i, list);
 	cost = ct_race_cost(run, i, list, ct_race_first(run, i));
-	if (cost <= cap || (is_small(run, i) && cost <= at_once * ct_race_left(run)))
+	if (cost <= cap || (is_small(run, i) &&
+		cost <= fmax(at_once * ct_race_left(run), always * (double)run->allowed_ns)))
 		return;
 	list->n = 0;
 	queue_up(run, i, &queue);

@@ -6,7 +6,7 @@
 
 enum { CHECK = 8, CHECK_MOST = 24 };
 
-static const double least_gain = 0.03, surely = 2.5;
+static const double least_gain = 0.03, surely = 2;
 
 /* May SAMPLES of LIST be taken for a check, when little is left? */
 static bool affordable(const struct ct_race *run, size_t i, const struct ct_race_list *list,
@@ -60,11 +60,29 @@ static ct_status refresh(struct ct_race *run, size_t i, uint32_t cell)
 	return status;
 }
 
+/* The gain of STRETCH by the samples at all of its sizes together: as sure as at one, on average worth it. */
+static bool worth_together(const struct ct_race *run, const struct ct_stretch *stretch)
+{
+	double gain = 0, variance = 0;
+	size_t n = 0;
+
+	for (size_t i = stretch->first; i <= stretch->last; i++) {
+		struct ct_guess own = ct_race_guess(run, i, 0), new = ct_race_guess(run, i, stretch->cell);
+
+		if (ct_times(run->out, i, 0)->counted == 0 || ct_times(run->out, i, stretch->cell)->counted == 0)
+			continue;
+		gain += own.log_ns - new.log_ns;
+		variance += own.se * own.se + new.se * new.se;
+		n++;
+	}
+	return n > 1 && gain > (double)n * log(ct_race_not_worse) && gain > surely * sqrt(variance);
+}
+
 /* Is STRETCH a rule that is worth it? A gain that is sure on fresh samples where it was checked, or by all
- * that is known somewhere in it. */
+ * that is known somewhere in it or in all of it. */
 static bool worth(const struct ct_race *run, const struct ct_stretch *stretch, double fresh_low)
 {
-	if (stretch->samples > 0 && fresh_low > 1)
+	if ((stretch->samples > 0 && fresh_low > 1) || worth_together(run, stretch))
 		return true;
 	for (size_t i = stretch->first; i <= stretch->last; i++) {
 		struct ct_guess own = ct_race_guess(run, i, 0), new = ct_race_guess(run, i, stretch->cell);

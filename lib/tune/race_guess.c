@@ -19,7 +19,7 @@ static const double growth = 0.5, growth_error = 0.35;      /* of one point's lo
 static const double ratio_error = 0.12; /* of two cells' times, for each doubling */
 static const double default_error = 0.25, beyond_error = 1;
 static const double least_noise = 0.005, most_noise = 1, most_rough = 0.2;
-static const double first_call = 0.1, first_call_error = 0.05; /* as long as nobody knows better */
+static const double first_call = 0.1, first_call_error = 0.05, least_spread = 0.01; /* as long as nobody knows better */
 
 static int compare(const void *a, const void *b)
 {
@@ -57,30 +57,48 @@ static double noise_at(const struct ct_race *run, size_t i)
 	return fmin(most_noise, fmax(least_noise, list[n / 2] / normal_difference));
 }
 
-/* Mean of the logarithms but for those far from the middle one, which are late by some other cause: as first
- * calls often are. */
-static void level(struct ct_cell_times *t, double noise, double excess)
+/* The middle sample, a first call by as much shorter as these are longer. Who has others is told by them, since
+ * first calls are not all alike, unless these took longer than even a first call: they are late by some other
+ * cause. */
+static double middle_of(const struct ct_cell_times *t, double excess)
 {
-	double v[CT_SEARCH_MOST_SAMPLES], middle, sum = 0;
-	uint32_t first = (uint32_t)__builtin_popcountll(t->cold);
+	double v[2][CT_SEARCH_MOST_SAMPLES];
+	size_t n[2] = { 0, 0 };
+
+	for (uint32_t k = 0; k < t->n; k++) {
+		bool cold = t->cold >> k & 1;
+
+		v[cold][n[cold]++] = log((double)t->ns[k]);
+	}
+	for (int cold = 0; cold < 2; cold++)
+		qsort(v[cold], n[cold], sizeof(**v), compare);
+	if (n[0] == 0 || (n[1] > 0 && v[1][n[1] - 1] < v[0][(n[0] - 1) / 2]))
+		return v[1][(n[1] - 1) / 2] - excess;
+	return v[0][(n[0] - 1) / 2];
+}
+
+/* Mean of the logarithms but for those far from the middle one, which are late by some other cause. */
+static void level(const struct ct_race *run, struct ct_cell_times *t, double noise)
+{
+	double middle, sum = 0, weights = 0, first = hypot(noise, run->first_call_spread);
 
 	t->counted = 0;
 	if (t->n == 0)
 		return;
-	for (uint32_t k = 0; k < t->n; k++)
-		v[k] = log((double)t->ns[k]);
-	qsort(v, t->n, sizeof(*v), compare);
-	/* the middle of those that are not first calls, if these are the slower ones */
-	middle = v[t->n > first ? (t->n - first - 1) / 2 : 0];
+	middle = middle_of(t, run->first_call);
 	for (uint32_t k = 0; k < t->n; k++) {
-		double x = log((double)t->ns[k]);
+		bool cold = t->cold >> k & 1;
+		double x = log((double)t->ns[k]) - (cold ? run->first_call : 0);
+		double w = cold ? noise * noise / (first * first) : 1;
 
-		if (fabs(x - middle) <= (t->cold >> k & 1 ? outlier / 2 : outlier) * noise || x == middle) {
-			sum += x;
+		if (fabs(x - middle) <= outlier * (cold ? first : noise) || x == middle) {
+			sum += w * x;
+			weights += w;
 			t->counted++;
 		}
 	}
-	t->level = sum / t->counted - (t->n == first ? excess : 0);
+	t->level = sum / weights;
+	t->weight = weights;
 }
 
 /* ---- what all cells have in common --------------------------------------------------------------- */
@@ -91,20 +109,30 @@ static double median_of(double *list, size_t n)
 	return list[n / 2];
 }
 
-/* How much longer first calls took than the next ones. */
-static double first_call_of(const struct ct_race *run)
+/* How much longer first calls took than the next ones, and how far these differences are apart beside what
+ * samples are. */
+static void first_calls(struct ct_race *run)
 {
-	double list[DIFFERENCES];
+	double list[DIFFERENCES], noise = 0, all;
 	size_t n = 0;
 
 	for (size_t i = run->out->nsizes; i-- > 0;)
 		for (uint32_t c = 0; c < run->out->ncells && n < DIFFERENCES; c++) {
 			const struct ct_cell_times *t = ct_times(run->out, i, c);
 
-			if (t->n > 1 && (t->cold & 3) == 1)
-				list[n++] = log((double)t->ns[0]) - log((double)t->ns[1]);
+			if (t->n < 2 || (t->cold & 3) != 1)
+				continue;
+			list[n++] = log((double)t->ns[0]) - log((double)t->ns[1]);
+			noise += 2 * run->noise[i] * run->noise[i];
 		}
-	return n > 0 ? fmax(0, median_of(list, n)) : first_call;
+	run->first_call = n > 0 ? fmax(0, median_of(list, n)) : first_call;
+	run->first_call_spread = first_call_error;
+	if (n < ENOUGH)
+		return;
+	for (size_t k = 0; k < n; k++)
+		list[k] = fabs(list[k] - run->first_call);
+	all = median_of(list, n) / normal_middle;
+	run->first_call_spread = sqrt(fmax(least_spread * least_spread, all * all - noise / (double)n));
 }
 
 /* How far the level of CELL at size I is from the middle of those next to it, beside how far the cells are
@@ -154,7 +182,7 @@ void ct_race_levels(struct ct_race *run, size_t i)
 
 		if (t->n == 0 && t->counted == 0)
 			continue;
-		level(t, run->noise[i], run->first_call);
+		level(run, t, run->noise[i]);
 		ct_race_forget(run, c);
 	}
 }
@@ -163,7 +191,7 @@ void ct_race_levels(struct ct_race *run, size_t i)
 void ct_race_common(struct ct_race *run)
 {
 	run->rough = roughness(run);
-	run->first_call = first_call_of(run);
+	first_calls(run);
 	for (size_t i = 0; i < run->out->nsizes; i++)
 		ct_race_levels(run, i);
 }
@@ -189,9 +217,7 @@ static void put(const struct ct_race *run, size_t i, size_t j, uint32_t cell, st
 
 	l->x[l->n] = (double)run->in->sizes[j] / (double)run->in->sizes[i];
 	l->ns[l->n] = exp(t->level);
-	if (t->n == (uint32_t)__builtin_popcountll(t->cold))
-		apart = hypot(apart, first_call_error);
-	l->w[l->n++] = 1 / (run->noise[j] * run->noise[j] / t->counted + own_error * own_error +
+	l->w[l->n++] = 1 / (run->noise[j] * run->noise[j] / t->weight + own_error * own_error +
 		apart * apart);
 }
 

@@ -217,6 +217,13 @@ static bool known(const struct ct_race *run, size_t i, uint32_t other)
 	return d > ct_race_sure * se || d + ct_race_sure * se <= log(ct_race_not_worse);
 }
 
+/* Has CELL samples at size I or next to it? */
+static bool seen(const struct ct_race *run, size_t i, uint32_t cell)
+{
+	return ct_times(run->out, i, cell)->counted > 0 || (i > 0 && ct_times(run->out, i - 1, cell)->counted > 0) ||
+		(i + 1 < run->out->nsizes && ct_times(run->out, i + 1, cell)->counted > 0);
+}
+
 /* The fastest at size I, CELL apart; CELL if there is no other. */
 static uint32_t fastest_but(const struct ct_race *run, size_t i, uint32_t cell)
 {
@@ -227,7 +234,8 @@ static uint32_t fastest_but(const struct ct_race *run, size_t i, uint32_t cell)
 		const struct ct_cell_times *t = ct_times(run->out, i, c);
 		struct ct_guess g;
 
-		if (c == cell || !ct_race_usable(t) || (t->counted == 0 && ct_race_same(run, c, i)))
+		if (c == cell || !ct_race_usable(t) || !seen(run, i, c) ||
+			(t->counted == 0 && ct_race_same(run, c, i)))
 			continue;
 		g = ct_race_guess(run, i, c);
 		/* of two alike the one that is known better; without samples here only who surely is faster */
@@ -260,7 +268,7 @@ void ct_race_judge(struct ct_race *run, size_t i)
 
 		t->pooled = g.log_ns;
 		t->good = c == s->best[i] || (ct_race_usable(t) && (t->counted > 0 ||
-			(g.se < hardly_known / 6 && !ct_race_same(run, c, i))) && (d <= near_best ||
+			(g.se < hardly_known / 6 && seen(run, i, c) && !ct_race_same(run, c, i))) && (d <= near_best ||
 			d + hypot(g.se, best.se) <= log(ct_race_not_worse) ||
 			/* the default stays until its loss is plain */
 			(c == 0 && d <= log(ct_race_not_worse) && !ct_race_slower(run, i, 0, s->best[i]))));

@@ -5,13 +5,16 @@
  * need not be tried at large ones, where nearly all of the time goes.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "race.h"
 
 enum { CALLS = 25 /* of a cell at a size in an exhaustive sweep */, CLOSE = 3, LARGE = 4, ROUNDS = 3 };
 
-static const double small_part = 0.02, usual_effort = 0.048, bisected_part = 0.1, slack = 0.95, hardly_known = 0.5, twice = 0.69, steepest = 1.7, most_growth = 1.1 /* a logarithm, from size to size */;
+static const double probe_part = 0.01, least_part = 0.02, small_part = 0.02, usual_effort = 0.048,
+	bisected_part = 0.1, slack = 0.92, hardly_known = 0.5, little_known = 0.15, steepest = 1.7,
+	most_growth = 1.1 /* a logarithm, from size to size */;
 /* Of what may be spent, what is left for the sizes where most is not known, and for the check. */
 static const double for_refining = 0.45, for_checks = 0.08;
 
@@ -24,10 +27,19 @@ static void choose_anchors(struct ct_race *run)
 		run->at[run->nat++] = i;
 	run->rough = 0.015;
 	run->first_call = 0.1;
+	run->first_call_spread = 0.05;
+}
+
+/* What the default at the largest size will take if it grows with the bytes from size LARGE, ns. */
+static double grown(const struct ct_race *run, size_t large)
+{
+	const uint64_t *sizes = run->in->sizes;
+
+	return (double)ct_times(run->out, large, 0)->low * (double)sizes[run->in->nsizes - 1] / (double)sizes[large];
 }
 
 /* Two calls of the default, at the smallest size and at a large one but for a few steps, tell about what
- * an exhaustive sweep would take. */
+ * an exhaustive sweep would take; if that is little beside the budget, two at the largest tell it better. */
 static ct_status probe(struct ct_race *run)
 {
 	const struct ct_search_in *in = run->in;
@@ -38,6 +50,13 @@ static ct_status probe(struct ct_race *run)
 
 	if (status == CT_OK && large > 0)
 		status = ct_race_take(run, large, &own, 2, false);
+	if (status != CT_OK)
+		return status;
+	/* at the largest, where nearly all of the time goes, it is tried in any case: where that is no great part */
+	if (status == CT_OK && large < last && grown(run, large) < probe_part * (double)in->budget_ns) {
+		status = ct_race_take(run, last, &own, 2, false);
+		large = last;
+	}
 	if (status != CT_OK)
 		return status;
 	low = (double)ct_times(run->out, 0, 0)->low;
@@ -59,26 +78,44 @@ static ct_status probe(struct ct_race *run)
 	return CT_OK;
 }
 
+/* What CELL is taken to need for one call at size I, LEAST being what the fastest needs: a single sample may be
+ * late, and one late sample may stand behind a guess from afar. Logarithms. */
+static double taken(const struct ct_race *run, size_t i, uint32_t cell, double least)
+{
+	struct ct_guess g = ct_race_guess(run, i, cell);
+
+	if (ct_times(run->out, i, cell)->n == 1 && i > 0)
+		g.log_ns = fmin(g.log_ns, ct_race_guess(run, i - 1, cell).log_ns + most_growth);
+	if (g.se >= hardly_known)
+		return fmin(g.log_ns, least + log(2));
+	return g.se >= little_known ? fmin(g.log_ns, least + log(6)) : g.log_ns;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
 /* What all cells together are taken to need for one call at size I. Who has not been tried is taken for as
- * slow as the mean of the others, or as a guess says, which where it is a poor one counts for twice the fastest at most. */
+ * slow as the middle one of the others. */
 static double all_cells(const struct ct_race *run, size_t i)
 {
-	double all = 0, n = 0, least = INFINITY;
+	double known[CT_SEARCH_MOST_CELLS], all = 0, least = INFINITY;
+	size_t n = 0;
 
 	for (uint32_t c = 0; c < run->in->ncells; c++)
-		least = fmin(least, isfinite(ct_race_guess(run, i, c).se) ? ct_race_guess(run, i, c).log_ns : least);
+		if (isfinite(ct_race_guess(run, i, c).se))
+			least = fmin(least, ct_race_guess(run, i, c).log_ns);
 	for (uint32_t c = 0; c < run->in->ncells; c++) {
-		struct ct_guess g = ct_race_guess(run, i, c);
-
-		if (!isfinite(g.se))
+		if (!isfinite(ct_race_guess(run, i, c).se))
 			continue;
-		/* a single sample may be late */
-		if (ct_times(run->out, i, c)->n == 1 && i > 0)
-			g.log_ns = fmin(g.log_ns, ct_race_guess(run, i - 1, c).log_ns + most_growth);
-		all += exp(g.se < hardly_known ? g.log_ns : fmin(g.log_ns, least + twice));
-		n++;
+		known[n] = exp(taken(run, i, c, least));
+		all += known[n++];
 	}
-	return all / fmax(1, n) * (double)run->in->ncells;
+	qsort(known, n, sizeof(*known), compare);
+	return n == 0 ? 0 : all + (double)(run->in->ncells - n) * known[n / 2];
 }
 
 /* The sweep's time as it is known by now, and with it what may be spent. */
@@ -165,7 +202,7 @@ static double share(const struct ct_race *run, size_t k)
 
 	for (size_t j = k; j < run->nat; j++)
 		sum += (double)run->in->sizes[run->at[j]] / (double)run->in->sizes[run->at[k]] * own;
-	return ct_race_left(run) * fmax(small_part, own / fmax(1, sum));
+	return fmax(ct_race_left(run) * fmax(small_part, own / fmax(1, sum)), least_part * (double)run->allowed_ns);
 }
 
 static ct_status anchor(struct ct_race *run, size_t k)

@@ -41,6 +41,7 @@ struct ct_cell_times {
 	bool good;        /* not distinguishable from the fastest */
 	double level;     /* mean logarithm of the samples, ns, late ones apart; of how many: */
 	uint32_t counted;
+	double weight;    /* so many samples, first calls counting for less */
 	double pooled;    /* the same of the sizes next to it too, race_guess.c; where COUNTED is not 0 */
 	double predicted; /* ns; 0 = no prediction was made; what pruned it */
 	uint64_t median, low, high; /* of ns; 0 when n is 0 */

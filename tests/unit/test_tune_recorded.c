@@ -143,7 +143,8 @@ static const char *const tables[] = { "native allreduce 2", "native alltoall 2",
 	"mpi allreduce 2", "mpi alltoall 2", "mpi broadcast 2" };
 
 /* Mean and cost as the issue asks. Its 10 % for the worst loss are kept at nearly all sizes: times are rough
- * from size to size, and of the largest ones each setting cannot be tried. */
+ * from size to size, and of the largest ones each setting cannot be tried: its first call alone takes one and a
+ * half of the 25 calls of a sweep, which is 6 %. */
 static void limits_are_kept(void **state)
 {
 	double cost = 0;
@@ -154,14 +155,15 @@ static void limits_are_kept(void **state)
 		struct outcome o = searched(tables[k], false);
 
 		assert_true(o.mean <= 1.02);
-		assert_true(o.worst <= 1.5);
+		assert_true(o.worst <= 1.4);
+		assert_true(o.most_cost <= 0.08);
 		assert_true(o.cost <= 0.055);
 		assert_true((double)o.lies <= 0.03 * (double)o.measured);
 		cost += o.cost / (double)n;
 		far += o.far;
 	}
 	assert_true(cost <= 0.05);
-	assert_true(far <= n * SIZES * SEARCHES * 3 / 100);
+	assert_true(far <= n * SIZES * SEARCHES * 2 / 100);
 }
 
 /* A call's time varies by a quarter at small sizes, and some of the large ones were disturbed. All but the

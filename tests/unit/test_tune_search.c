@@ -70,15 +70,13 @@ static void roughen(uint64_t seed, double spread, double jump)
 	table.rng = rng;
 }
 
-/* The limits of the issue for the mean, the cost and what is not resolved; WORST: 10 % are asked, which
- * every second table keeps nearly: what is lost there is a setting with segments that begin to matter at the
- * largest sizes, where few can be tried. */
+/* The limits of the issue for the mean, the cost and what is not resolved; WORST: 10 % are asked. */
 static void assert_good(struct outcome o, double worst)
 {
 	assert_true(o.worst <= 1 + worst);
 	assert_true(o.mean <= 1.02);
 	assert_true(o.cost <= 0.05);
-	assert_true(o.most_cost <= 0.12);
+	assert_true(o.most_cost <= 0.07);
 	assert_true((double)o.unresolved <= 0.15 * (double)o.measured);
 	assert_true((double)o.lies <= 0.02 * (double)o.measured);
 }
@@ -99,14 +97,17 @@ static void generated_tables(void **state)
 		if (k % 2 > 0)
 			roughen(k / 2 + 1, 0.03, 0.1);
 		o = outcome_of(0);
-		assert_good(o, 0.25);
+		/* Kept by the tables that no formula says. In the others a setting with segments gains 16 % at the
+		 * two largest sizes only. There 5 % of a sweep are one call and a quarter of each setting, of
+		 * which a first call takes one and a half, and one call errs by 5 %. */
+		assert_good(o, k % 2 > 0 ? 0.1 : 0.2);
 		far += o.far;
 		unresolved += o.unresolved;
 		measured += o.measured;
 	}
 	assert_true((double)unresolved <= 0.07 * (double)measured);
 	/* sizes at which 10 % and more are lost */
-	assert_true((double)far <= 0.03 * (double)measured);
+	assert_true((double)far <= 0.01 * (double)measured);
 }
 
 static void defaults_are_best(void **state)
