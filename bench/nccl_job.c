@@ -76,15 +76,21 @@ static ct_status read_all(const char *dir, uint32_t job, struct ct_nccl_job *pro
 
 static void show_head(const struct ct_nccl_job *p)
 {
-	uint64_t seen = 0, kept = 0, timed = 0;
+	uint64_t seen = 0, kept = 0, timed = 0, p2p[3] = { 0, 0, 0 };
 
 	for (size_t i = 0; i < p->nranks; i++) {
 		seen += p->ranks[i].seen;
 		kept += p->ranks[i].kept;
 		timed += p->ranks[i].timed;
+		p2p[0] += p->ranks[i].p2p_seen;
+		p2p[1] += p->ranks[i].p2p_kept;
+		p2p[2] += p->ranks[i].p2p_timed;
 	}
 	printf("# %zu ranks told of %" PRIu64 " collectives: %" PRIu64 " were kept, %" PRIu64 " with a kernel's "
 		"time\n", p->nranks, seen, kept, timed);
+	if (p2p[0] > 0)
+		printf("# and of %" PRIu64 " sends and receives: %" PRIu64 " were kept, %" PRIu64 " with a kernel's time, "
+			"waiting for the other side included\n", p2p[0], p2p[1], p2p[2]);
 	printf("# time: a kernel's least over the ranks, so without waiting; wait: the longest less that\n");
 	printf("# %-14s %9s %-9s %-14s %-7s %4s %7s %11s %11s %11s\n", "collective", "size", "type", "algorithm",
 		"proto", "ch", "calls", "median", "longest", "wait");

@@ -54,7 +54,8 @@ static int by_kind_and_collective(const void *left, const void *right, void *con
 
 static bool same_collective(const struct ct_nccl_job *p, size_t a, size_t b)
 {
-	return by_kind(&p->calls[a], &p->calls[b]) == 0 && p->calls[a].number == p->calls[b].number &&
+	return by_kind(&p->calls[a], &p->calls[b]) == 0 &&
+		(!p->calls[a].p2p || p->calls[a].rank == p->calls[b].rank) && p->calls[a].number == p->calls[b].number &&
 		p->ranks[p->calls[a].rank].job == p->ranks[p->calls[b].rank].job &&
 		p->ranks[p->calls[a].rank].comm == p->ranks[p->calls[b].rank].comm;
 }
@@ -142,7 +143,7 @@ static void sum_up(struct ct_nccl_job *p, const struct group *groups, size_t n, 
 	ct_sort_u64(scratch, whole);
 	kind->median_wait_ns = ct_median(scratch, whole);
 	p->nkinds++;
-	for (size_t i = 0; i < n && timed >= KIND_LEAST; i++)
+	for (size_t i = 0; i < n && timed >= KIND_LEAST && !kind->example->p2p; i++)
 		if (groups[i].timed && groups[i].least_ns > SLOW_TIMES * kind->median_ns)
 			p->slow[p->nslow++] = (struct ct_nccl_slow){ &p->calls[groups[i].last],
 				groups[i].least_ns, kind->median_ns };
@@ -241,6 +242,8 @@ static void find_newest(struct ct_nccl_job *p)
 	for (size_t i = 0; i < p->ncalls; i++) {
 		struct ct_nccl_rank *r = &p->ranks[p->calls[i].rank];
 
+		if (p->calls[i].p2p)
+			continue;
 		if (r->newest == NULL || p->calls[i].line > r->newest->line)
 			r->newest = &p->calls[i];
 	}

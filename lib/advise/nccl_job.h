@@ -21,7 +21,7 @@ struct ct_nccl_rank {
 	bool ruled;                          /* COLLTUNE_RULES was set */
 	bool told;                           /* how NCCL was steered; false: an older plugin's file */
 	char variables[CT_NCCL_JOB_SETTING]; /* the NCCL_ variables that steer its choice; "" = none was set */
-	uint64_t seen, kept, timed;
+	uint64_t seen, kept, timed, p2p_seen, p2p_kept, p2p_timed; /* collectives; sends and receives */
 	/* by ct_nccl_judge(), over collectives that all ranks timed */
 	uint64_t shared, last; /* how many; in how many of them this rank's kernel took least, so began last */
 	uint64_t caused_ns;    /* what would have been saved had only this rank been on time */
@@ -33,17 +33,19 @@ struct ct_nccl_rank {
 	const struct ct_nccl_call *newest; /* the last that is kept; NULL: none */
 };
 
-/* One collective on one rank. */
+/* One collective, or send or receive, on one rank. */
 struct ct_nccl_call {
 	size_t rank, line; /* index of its file, and its place there */
 	char coll[CT_NCCL_JOB_WORD], type[CT_NCCL_JOB_WORD], algo[CT_NCCL_JOB_WORD], proto[CT_NCCL_JOB_WORD];
 	uint64_t number, bytes, kernel_ns;
-	uint32_t channels;
+	uint32_t channels, peer;
 	bool timed, sized;
+	bool p2p; /* a send to or receive from PEER; algo and proto are "-", NUMBER is this rank's */
 };
 
 /* All collectives of one kind. Times: a kernel's least over ranks, since the rank that comes last waits for
- * nobody; waiting: the longest over ranks less that. */
+ * nobody; waiting: the longest over ranks less that. Of sends and receives
+ * each call's own. */
 struct ct_nccl_kind {
 	const struct ct_nccl_call *example;
 	uint64_t calls; /* that any rank timed */
@@ -51,7 +53,7 @@ struct ct_nccl_kind {
 	bool several; /* more than one rank told */
 };
 
-/* A collective that took more than three times its kind's median, where the kind has eight. */
+/* A collective (a send may have waited) that took more than three times its kind's median, where the kind has eight. */
 struct ct_nccl_slow {
 	const struct ct_nccl_call *call;
 	uint64_t ns, median_ns;

@@ -14,9 +14,12 @@ enum { FILE_LIMIT = 64 << 20, GROWTH = 1024 };
 #define NUMBER_MOST (UINT64_MAX >> 1)
 
 static const char *const head_keys[] = { "schema", "kind", "comm", "host", "rank", "ranks", "nodes", "nccl",
-	"gpu", "fingerprint", "machine", "rules", "variables", "clock", "seen", NULL };
+	"gpu", "fingerprint", "machine", "rules", "variables", "clock", "p2p_seen", "seen",
+	NULL };
 static const char *const call_keys[] = { "kind", "coll", "number", "type", "algo", "proto", "channels",
 	"bytes", "start_ns", "kernel_ns", NULL };
+static const char *const p2p_keys[] = { "kind", "coll", "number", "peer", "type", "channels", "bytes", "start_ns",
+	"kernel_ns", NULL };
 
 /* A number, or null where it is not known. */
 static ct_status number_or_null(const json_t *record, const char *key, const char *where, uint64_t most,
@@ -102,6 +105,8 @@ static ct_status read_head(const json_t *record, const char *where, struct ct_nc
 		status = number_or_null(record, "nodes", where, INT32_MAX, &nodes, &known);
 	if (status == CT_OK)
 		status = read_about(record, where, rank);
+	if (status == CT_OK && json_object_get(record, "p2p_seen") != NULL)
+		status = ct_json_u64(record, "p2p_seen", where, "", 0, NUMBER_MOST, &rank->p2p_seen);
 	if (status == CT_OK)
 		status = ct_json_u64(record, "seen", where, "", 0, NUMBER_MOST, &rank->seen);
 	if (status != CT_OK)
@@ -112,19 +117,40 @@ static ct_status read_head(const json_t *record, const char *where, struct ct_nc
 	return CT_OK;
 }
 
+/* What only one of the two kinds has. */
+static ct_status read_kind(const json_t *record, const char *where, struct ct_nccl_call *call)
+{
+	const char *kind;
+	uint64_t peer = 0;
+	ct_status status = ct_json_text(record, "kind", where, "", &kind);
+
+	if (status == CT_OK)
+		call->p2p = strcmp(kind, "p2p") == 0;
+	if (status == CT_OK && !call->p2p && strcmp(kind, "collective") != 0)
+		status = ct_fail(CT_INVALID, "%s: /kind: neither collective nor p2p", where);
+	if (status == CT_OK)
+		status = ct_json_known(record, where, "", call->p2p ? p2p_keys : call_keys);
+	if (status == CT_OK && call->p2p)
+		status = ct_json_u64(record, "peer", where, "", 0, INT32_MAX, &peer);
+	call->peer = (uint32_t)peer;
+	memcpy(call->algo, "-", 2);
+	memcpy(call->proto, "-", 2);
+	if (status == CT_OK && !call->p2p)
+		status = word(record, "algo", where, call->algo, sizeof(call->algo));
+	if (status == CT_OK && !call->p2p)
+		status = word(record, "proto", where, call->proto, sizeof(call->proto));
+	return status;
+}
+
 static ct_status read_call(const json_t *record, const char *where, struct ct_nccl_call *call)
 {
 	uint64_t channels;
-	ct_status status = ct_json_known(record, where, "", call_keys);
+	ct_status status = read_kind(record, where, call);
 
 	if (status == CT_OK)
 		status = word(record, "coll", where, call->coll, sizeof(call->coll));
 	if (status == CT_OK)
 		status = word(record, "type", where, call->type, sizeof(call->type));
-	if (status == CT_OK)
-		status = word(record, "algo", where, call->algo, sizeof(call->algo));
-	if (status == CT_OK)
-		status = word(record, "proto", where, call->proto, sizeof(call->proto));
 	if (status == CT_OK)
 		status = ct_json_u64(record, "number", where, "", 0, NUMBER_MOST, &call->number);
 	if (status == CT_OK)
@@ -170,9 +196,9 @@ static ct_status add_call(struct ct_nccl_job *p, const json_t *record, const cha
 	if (status != CT_OK)
 		return status;
 	grown[p->ncalls].rank = p->nranks - 1;
-	grown[p->ncalls].line = rank->kept;
-	rank->kept++;
-	rank->timed += grown[p->ncalls].timed;
+	grown[p->ncalls].line = rank->kept + rank->p2p_kept;
+	*(grown[p->ncalls].p2p ? &rank->p2p_kept : &rank->kept) += 1;
+	*(grown[p->ncalls].p2p ? &rank->p2p_timed : &rank->timed) += grown[p->ncalls].timed;
 	p->ncalls++;
 	return CT_OK;
 }

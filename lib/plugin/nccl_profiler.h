@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * NCCL's profiler interface as its public documentation gives it (NVIDIA/nccl, plugin/profiler versions 2 to
- * 6), as far as it tells of collectives and their kernels; declared by us, names of members are ours. Read by
+ * 6), as far as it tells of collectives, sends and receives, and their kernels; declared by us, names of members are ours. Read by
  * NCCL 2.24 and later; a library takes the newest version that it knows.
  */
 #ifndef CT_PLUGIN_NCCL_PROFILER_H
@@ -13,7 +13,7 @@
 #include "nccl_tuner.h"
 
 /* Bits of the mask, kinds of events, and the state in which a kernel's channel stops. */
-enum { CT_NCCL_EVENT_COLL = 2, CT_NCCL_EVENT_KERNEL = 64, CT_NCCL_KERNEL_STOPPED = 22 };
+enum { CT_NCCL_EVENT_COLL = 2, CT_NCCL_EVENT_P2P = 4, CT_NCCL_EVENT_KERNEL = 64, CT_NCCL_KERNEL_STOPPED = 22 };
 #define CT_NCCL_LOG_PROFILE 16384ul
 
 struct ct_nccl_coll_v2 {
@@ -70,7 +70,17 @@ struct ct_nccl_event_v3 {
 	struct ct_nccl_coll_v3 coll;
 };
 
-/* A kernel's event belongs to a collective, its parent; the timer is the GPU's. */
+/* A send or receive; version 4 and later. */
+struct ct_nccl_p2p {
+	const char *func;
+	void *buffer;
+	const char *datatype;
+	size_t count;
+	int peer;
+	uint8_t channels;
+};
+
+/* A kernel's event belongs to a collective or to one of these, its parent; the timer is the GPU's. */
 struct ct_nccl_kernel {
 	uint8_t channel;
 	uint64_t timer_ns;
@@ -82,6 +92,7 @@ struct ct_nccl_event_v4 {
 	int rank;
 	union {
 		struct ct_nccl_coll_v4 coll;
+		struct ct_nccl_p2p p2p;
 		struct ct_nccl_kernel kernel;
 	};
 };
@@ -92,6 +103,7 @@ struct ct_nccl_event_v5 {
 	int rank;
 	union {
 		struct ct_nccl_coll_v4 coll;
+		struct ct_nccl_p2p p2p;
 		struct ct_nccl_kernel kernel;
 	};
 };

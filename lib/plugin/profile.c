@@ -10,7 +10,7 @@
 
 #include "profile.h"
 
-enum { WORD = sizeof(((struct ct_profiler_choice *)NULL)->algo), FILE_LIMIT = 4 << 20,
+enum { WORD = sizeof(((struct ct_profiler_choice *)NULL)->algo), FILE_LIMIT = 8 << 20,
 	TEXT_MOST = 512 };
 
 /* NCCL's word, "ncclFloat32", "ReduceScatter", as ours: "float32", "reduce_scatter". */
@@ -151,10 +151,25 @@ static void add_event(struct ct_buf *text, const struct ct_profile *profile,
 	ct_buf_add(text, "}\n");
 }
 
+static void add_p2p(struct ct_buf *text, const struct ct_profile *profile, const struct ct_profile_event *event)
+{
+	char func[WORD], type[WORD];
+	uint64_t bytes = ct_profile_bytes(profile, event), ns = 0;
+	bool timed = duration(event, &ns);
+
+	ct_buf_add(text, "{\"kind\":\"p2p\",\"coll\":\"%s\",\"number\":%" PRIu64 ",\"peer\":%d,\"type\":\"%s\","
+		"\"channels\":%d", word(event->func, func), event->sequence, event->peer,
+		word(event->datatype, type), event->channels);
+	add_number(text, "bytes", bytes != 0 || event->count == 0, bytes);
+	add_number(text, "start_ns", timed, atomic_load_explicit(&event->start_ns, memory_order_relaxed));
+	add_number(text, "kernel_ns", timed, ns);
+	ct_buf_add(text, "}\n");
+}
+
 ct_status ct_profile_write(const struct ct_profile *profile, const char *dir)
 {
 	struct ct_buf text = ct_buf_make(FILE_LIMIT), path = ct_buf_make(PATH_MAX);
-	uint64_t seen = atomic_load(&profile->seen);
+	uint64_t seen = atomic_load(&profile->colls.seen), p2ps = atomic_load(&profile->p2ps.seen);
 	ct_status status;
 
 	ct_buf_add(&text, "{\"schema\":\"colltune-nccl/1\",\"kind\":\"communicator\",\"comm\":\"%016" PRIx64
@@ -164,10 +179,12 @@ ct_status ct_profile_write(const struct ct_profile *profile, const char *dir)
 	add_number(&text, "ranks", profile->ranks > 0, (uint64_t)profile->ranks);
 	add_number(&text, "nodes", profile->nodes > 0, (uint64_t)profile->nodes);
 	add_about(&text, profile);
-	ct_buf_add(&text, ",\"clock\":\"%s\",\"seen\":%" PRIu64 "}\n", profile->gpu_clock ? "gpu" : "host",
-		seen);
+	ct_buf_add(&text, ",\"clock\":\"%s\",\"p2p_seen\":%" PRIu64 ",\"seen\":%" PRIu64 "}\n",
+		profile->gpu_clock ? "gpu" : "host", p2ps, seen);
 	for (uint64_t n = first_of(seen); n <= seen; n++)
-		add_event(&text, profile, &profile->events[n % CT_PROFILE_EVENTS]);
+		add_event(&text, profile, &profile->colls.events[n % CT_PROFILE_EVENTS]);
+	for (uint64_t n = first_of(p2ps); n <= p2ps; n++)
+		add_p2p(&text, profile, &profile->p2ps.events[n % CT_PROFILE_EVENTS]);
 	ct_buf_add(&path, "%s/nccl-%016" PRIx64 "-%d-%ld.jsonl", dir, profile->comm, profile->rank,
 		(long)getpid());
 	status = ct_buf_status(&text);
@@ -182,13 +199,13 @@ ct_status ct_profile_write(const struct ct_profile *profile, const char *dir)
 
 void ct_profile_summary(const struct ct_profile *profile, char *line, size_t room)
 {
-	uint64_t seen = atomic_load(&profile->seen), timed = 0, total = 0, most = 0, ns;
+	uint64_t seen = atomic_load(&profile->colls.seen), timed = 0, total = 0, most = 0, ns;
 	const struct ct_profile_event *longest = NULL;
 	char func[WORD], algo[WORD], proto[WORD];
 	int n;
 
 	for (uint64_t i = first_of(seen); i <= seen; i++) {
-		const struct ct_profile_event *event = &profile->events[i % CT_PROFILE_EVENTS];
+		const struct ct_profile_event *event = &profile->colls.events[i % CT_PROFILE_EVENTS];
 
 		if (!duration(event, &ns))
 			continue;
@@ -211,12 +228,12 @@ void ct_profile_summary(const struct ct_profile *profile, char *line, size_t roo
 bool ct_profile_find(const struct ct_profile *profile, const void *send, const void *receive,
 	struct ct_profiler_choice *choice)
 {
-	uint64_t seen = atomic_load(&profile->seen), last = first_of(seen);
+	uint64_t seen = atomic_load(&profile->colls.seen), last = first_of(seen);
 
 	if (seen >= CT_PROFILE_LOOK && last < seen - CT_PROFILE_LOOK + 1)
 		last = seen - CT_PROFILE_LOOK + 1;
 	for (uint64_t n = seen; n >= last; n--) {
-		const struct ct_profile_event *event = &profile->events[n % CT_PROFILE_EVENTS];
+		const struct ct_profile_event *event = &profile->colls.events[n % CT_PROFILE_EVENTS];
 
 		if (atomic_load_explicit(&event->number, memory_order_acquire) != n ||
 			event->send != send || event->receive != receive)

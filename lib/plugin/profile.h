@@ -9,7 +9,8 @@
 #include "nccl_profiler.h"
 #include "plugin.h"
 
-/* The last so many collectives are kept; far more than NCCL ever has under way (64 a channel). */
+/* The last so many collectives are kept, and so many sends and receives; far more than NCCL ever has under way
+ * (64 a channel). */
 enum { CT_PROFILE_EVENTS = 8192 };
 
 /* Texts are NCCL's own constants. */
@@ -20,7 +21,12 @@ struct ct_profile_event {
 	size_t count;
 	const void *send, *receive;
 	const char *func, *datatype, *algo, *proto;
-	int channels;
+	int channels, peer; /* peer: of a send or receive */
+};
+
+struct ct_profile_ring {
+	_Atomic uint64_t seen;
+	struct ct_profile_event events[CT_PROFILE_EVENTS];
 };
 
 struct ct_profile {
@@ -29,15 +35,14 @@ struct ct_profile {
 	int rank, ranks, nodes; /* ranks, nodes 0: not told */
 	bool gpu_clock;         /* or when the host saw it */
 	int *mask;              /* NCCL's: what it tells of */
-	bool kernels;           /* it can tell of kernels */
+	int events;             /* what of that is asked for */
 	bool sparing;           /* it tells only while somebody watches */
 	char gpu[64];           /* what the driver calls the first one; "" = not told */
-	_Atomic uint64_t seen;
-	struct ct_profile_event events[CT_PROFILE_EVENTS];
+	struct ct_profile_ring colls, p2ps;
 };
 
 /* Writes DIR/nccl-COMM-RANK-PROCESS.jsonl (mode 0600, no links followed): a record of the communicator, then
- * one per collective kept, oldest first (docs/formats.md). CT_IO, CT_NOMEM. */
+ * one per collective kept, oldest first, then so of sends and receives (docs/formats.md). CT_IO, CT_NOMEM. */
 ct_status ct_profile_write(const struct ct_profile *profile, const char *dir);
 
 /* One line for a log: how many, how long in all, the longest. */

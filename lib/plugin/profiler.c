@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * libnccl-profiler-colltune.so: keeps of each collective what NCCL chose and how long its kernel took, in a
- * ring of fixed size, and writes a file or one line when the communicator goes. A collective's own start and
- * stop only bracket its enqueueing: its time is from the first channel's start to the last one's stop, by
- * the GPU's timer. A handle is a number, not an address, so whatever comes late finds its event or nothing;
- * no call allocates, locks, or fails while a communicator lives.
+ * libnccl-profiler-colltune.so: keeps of each collective what NCCL chose and how long its kernel took, and how
+ * long each send and receive took, in rings of fixed size, and writes a file or one line when the communicator
+ * goes. A collective's own start and stop only bracket its enqueueing: its time is from the first channel's
+ * start to the last one's stop, by the GPU's timer. A handle is a number, not an address, so whatever comes
+ * late finds its event or nothing; no call allocates, locks, or fails while a communicator lives.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,8 +14,9 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Bits of a handle: kernel or collective, whose communicator, which event. */
-enum { KERNEL_BITS = 1, CONTEXT_BITS = 10, CONTEXTS = 1 << CONTEXT_BITS };
+/* Bits of a handle: kernel or what it belongs to, send or receive or a collective; whose communicator, which
+ * event. */
+enum { KERNEL = 1, P2P = 2, KIND_BITS = 2, CONTEXT_BITS = 10, CONTEXTS = 1 << CONTEXT_BITS };
 
 /* The communicators of this process: stop() and state() are told a handle only. */
 static _Atomic(struct ct_profile *) profiles[CONTEXTS];
@@ -24,16 +25,10 @@ static _Atomic(struct ct_profile *) profiles[CONTEXTS];
 static pthread_mutex_t coming_and_going = PTHREAD_MUTEX_INITIALIZER;
 static int watchers;
 
-/* What NCCL is to tell of by itself. */
-static int all_events(const struct ct_profile *profile)
-{
-	return profile->kernels ? CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_KERNEL : CT_NCCL_EVENT_COLL;
-}
-
 /* With the lock held. The mask may be one for all communicators. */
 static void set_mask(struct ct_profile *profile)
 {
-	int mask = all_events(profile);
+	int mask = profile->events;
 
 	if (profile->sparing)
 		mask = watchers > 0 ? CT_NCCL_EVENT_COLL : 0;
@@ -76,27 +71,27 @@ struct ct_profiler *ct_profiler(void)
 	return &profiler;
 }
 
-static void *handle_of(uint64_t number, uint64_t context, bool kernel)
+static void *handle_of(uint64_t number, uint64_t context, uint64_t kind)
 {
-	return (void *)(uintptr_t)(number << (CONTEXT_BITS + KERNEL_BITS) | context << KERNEL_BITS | kernel);
+	return (void *)(uintptr_t)(number << (CONTEXT_BITS + KIND_BITS) | context << KIND_BITS | kind);
 }
 
 static bool is_kernel(const void *handle)
 {
-	return ((uintptr_t)handle & 1) != 0;
+	return ((uintptr_t)handle & KERNEL) != 0;
 }
 
 /* The event of HANDLE, or NULL when another has taken its place. */
 static struct ct_profile_event *event_of(const void *handle, const struct ct_profile **whose)
 {
-	uint64_t bits = (uintptr_t)handle, number = bits >> (CONTEXT_BITS + KERNEL_BITS);
+	uint64_t bits = (uintptr_t)handle, number = bits >> (CONTEXT_BITS + KIND_BITS);
 	struct ct_profile *profile = atomic_load_explicit(
-		&profiles[bits >> KERNEL_BITS & (CONTEXTS - 1)], memory_order_acquire);
+		&profiles[bits >> KIND_BITS & (CONTEXTS - 1)], memory_order_acquire);
 	struct ct_profile_event *event;
 
 	if (profile == NULL || number == 0)
 		return NULL;
-	event = &profile->events[number % CT_PROFILE_EVENTS];
+	event = &((bits & P2P) != 0 ? &profile->p2ps : &profile->colls)->events[number % CT_PROFILE_EVENTS];
 	*whose = profile;
 	return atomic_load_explicit(&event->number, memory_order_acquire) == number ? event : NULL;
 }
@@ -125,9 +120,9 @@ static void note_end(struct ct_profile_event *event, uint64_t ns)
 		;
 }
 
-/* A place for a communicator, which NCCL tells of by MASK; NULL: none left, or no memory. Its index plus one
- * is NCCL's context. */
-static struct ct_profile *open_profile(void **context, int *mask, bool kernels)
+/* A place for a communicator, which NCCL tells of by MASK, at most EVENTS; NULL: none left, or no memory. Its
+ * index plus one is NCCL's context. */
+static struct ct_profile *open_profile(void **context, int *mask, int events)
 {
 	struct ct_profile *profile = ct_alloc(1, sizeof(*profile));
 	const char *dir = secure_getenv("COLLTUNE_NCCL_PROFILE");
@@ -139,7 +134,7 @@ static struct ct_profile *open_profile(void **context, int *mask, bool kernels)
 	if (dir != NULL && dir[0] != '\0')
 		ct_plugin_gpu(profile->gpu, sizeof(profile->gpu)); /* at its end the driver may be gone */
 	profile->mask = mask;
-	profile->kernels = kernels;
+	profile->events = events;
 	profile->sparing = atomic_load(&ct_profiler()->sparing) && (dir == NULL || dir[0] == '\0');
 	atomic_fetch_add(&ct_profiler()->comms, 1);
 	pthread_mutex_lock(&coming_and_going);
@@ -160,13 +155,13 @@ static struct ct_profile *open_profile(void **context, int *mask, bool kernels)
 
 static int init_v2(void **context, int *mask)
 {
-	(void)open_profile(context, mask, false);
+	(void)open_profile(context, mask, CT_NCCL_EVENT_COLL);
 	return CT_NCCL_OK;
 }
 
 static int init_v3(void **context, int *mask)
 {
-	(void)open_profile(context, mask, true);
+	(void)open_profile(context, mask, CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_KERNEL);
 	return CT_NCCL_OK;
 }
 
@@ -176,7 +171,8 @@ static int init_v5(void **context, uint64_t comm, int *mask, const char *comm_na
 	struct ct_profile *profile;
 
 	(void)comm_name;
-	profile = open_profile(context, mask, true);
+	profile = open_profile(context, mask, CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_P2P |
+		CT_NCCL_EVENT_KERNEL);
 	if (profile == NULL)
 		return CT_NCCL_OK;
 	profile->comm = comm;
@@ -201,6 +197,40 @@ static struct ct_profile *profile_of(const void *context)
 	return index < CONTEXTS ? atomic_load_explicit(&profiles[index], memory_order_acquire) : NULL;
 }
 
+/* The next place of RING, whose NUMBER is stored when it is filled. */
+static struct ct_profile_event *next_event(struct ct_profile_ring *ring, uint64_t *number)
+{
+	struct ct_profile_event *event;
+
+	*number = atomic_fetch_add_explicit(&ring->seen, 1, memory_order_relaxed) + 1;
+	event = &ring->events[*number % CT_PROFILE_EVENTS];
+	atomic_store_explicit(&event->number, 0, memory_order_release);
+	atomic_store_explicit(&event->start_ns, UINT64_MAX, memory_order_relaxed);
+	atomic_store_explicit(&event->end_ns, 0, memory_order_relaxed);
+	return event;
+}
+
+static int start_p2p(const void *context, void **handle, const struct ct_nccl_p2p *p2p)
+{
+	struct ct_profile *profile = profile_of(context);
+	struct ct_profile_event *event;
+	uint64_t number;
+
+	*handle = NULL;
+	if (profile == NULL)
+		return CT_NCCL_OK;
+	event = next_event(&profile->p2ps, &number);
+	event->sequence = number - 1; /* NCCL gives them none */
+	event->count = p2p->count;
+	event->func = p2p->func;
+	event->datatype = p2p->datatype;
+	event->channels = p2p->channels;
+	event->peer = p2p->peer;
+	atomic_store_explicit(&event->number, number, memory_order_release);
+	*handle = handle_of(number, (uintptr_t)context - 1, P2P);
+	return CT_NCCL_OK;
+}
+
 static int start_coll(const void *context, void **handle, const struct ct_nccl_coll_v4 *coll)
 {
 	struct ct_profile *profile = profile_of(context);
@@ -210,11 +240,7 @@ static int start_coll(const void *context, void **handle, const struct ct_nccl_c
 	*handle = NULL;
 	if (profile == NULL)
 		return CT_NCCL_OK;
-	number = atomic_fetch_add_explicit(&profile->seen, 1, memory_order_relaxed) + 1;
-	event = &profile->events[number % CT_PROFILE_EVENTS];
-	atomic_store_explicit(&event->number, 0, memory_order_release);
-	atomic_store_explicit(&event->start_ns, UINT64_MAX, memory_order_relaxed);
-	atomic_store_explicit(&event->end_ns, 0, memory_order_relaxed);
+	event = next_event(&profile->colls, &number);
 	event->sequence = coll->number;
 	event->count = coll->count;
 	event->send = coll->send;
@@ -225,7 +251,7 @@ static int start_coll(const void *context, void **handle, const struct ct_nccl_c
 	event->proto = coll->proto;
 	event->channels = coll->channels;
 	atomic_store_explicit(&event->number, number, memory_order_release);
-	*handle = handle_of(number, (uintptr_t)context - 1, false);
+	*handle = handle_of(number, (uintptr_t)context - 1, 0);
 	return CT_NCCL_OK;
 }
 
@@ -239,7 +265,7 @@ static int start_kernel(void **handle, const void *parent, uint64_t timer_ns)
 	if (event == NULL)
 		return CT_NCCL_OK;
 	note_start(event, timer_ns != 0 ? timer_ns : host_ns());
-	*handle = (void *)((uintptr_t)parent | 1);
+	*handle = (void *)((uintptr_t)parent | KERNEL);
 	return CT_NCCL_OK;
 }
 
@@ -248,6 +274,8 @@ static int start_v5(void *context, void **handle, const struct ct_nccl_event_v5 
 	*handle = NULL;
 	if (event->type == CT_NCCL_EVENT_COLL)
 		return start_coll(context, handle, &event->coll);
+	if (event->type == CT_NCCL_EVENT_P2P)
+		return start_p2p(context, handle, &event->p2p);
 	if (event->type == CT_NCCL_EVENT_KERNEL)
 		return start_kernel(handle, event->parent, event->kernel.timer_ns);
 	return CT_NCCL_OK;
@@ -258,6 +286,8 @@ static int start_v4(void *context, void **handle, const struct ct_nccl_event_v4 
 	*handle = NULL;
 	if (event->type == CT_NCCL_EVENT_COLL)
 		return start_coll(context, handle, &event->coll);
+	if (event->type == CT_NCCL_EVENT_P2P)
+		return start_p2p(context, handle, &event->p2p);
 	if (event->type == CT_NCCL_EVENT_KERNEL)
 		return start_kernel(handle, event->parent, event->kernel.timer_ns);
 	return CT_NCCL_OK;

@@ -61,6 +61,26 @@ run "$COLLTUNE" nccl "$tmp/hung"
 is "ranks without a file are named" "$(grep -E '^(behind|missing)' <<< "$out")" \
 	"missing: communicator 00000000000000ab of 4 ranks: no file of 2 of them, rank 1 the first: it was killed, or still runs"
 
+# sends and receives: each its own, however they are numbered on other ranks
+cp -r "$tmp/late" "$tmp/pairs"
+for rank in 0 1; do
+	python3 - $rank <<- 'EOF' >> "$(echo "$tmp"/pairs/nccl-*-$rank-*.jsonl)"
+		import json, sys
+		rank = int(sys.argv[1])
+		for n in range(10):
+		    print(json.dumps({"kind": "p2p", "coll": ["send", "recv"][rank], "number": n, "peer": 1 - rank,
+		        "type": "half", "channels": 2, "bytes": 65536, "start_ns": n,
+		        "kernel_ns": 7000 if n < 9 else 9000000}))
+	EOF
+	sed -i '1s/"seen": 45/"p2p_seen": 12, "seen": 45/' "$tmp"/pairs/nccl-*-$rank-*.jsonl
+done
+run "$COLLTUNE" nccl "$tmp/pairs"
+like "sends and receives are counted" "$out" '^# and of 24 sends and receives: 20 were kept, 20 with a kernel.s time'
+like "sends are shown by size" "$out" '^  send +64K +half +- +- +2 +10 +7\.00 us +9\.00 ms +-$'
+like "and receives" "$out" '^  recv +64K +half +- +- +2 +10 +7\.00 us +9\.00 ms +-$'
+is "one that waited is not called slow; what was named still is" "$(grep -cE '^(slow: allreduce|straggler: rank 2)' <<< "$out")" 2
+unlike "nor anybody behind" "$out" '^(slow: (send|recv)|behind)'
+
 # bad input
 run "$COLLTUNE" nccl "$tmp/nothing"
 is "no such folder: status 2, one line" "$status $(grep -c . <<< "$err")" "2 1"
@@ -81,5 +101,7 @@ broken "another schema" '1s,nccl/1,nccl/9,' '-100\.jsonl:1: /schema: not colltun
 broken "an unknown key" '3s/"algo"/"alog"/' ':3.*alog.*algo'
 broken "a word for a number" '4s/"kernel_ns": [0-9]*/"kernel_ns": "soon"/' ':4.*/kernel_ns'
 broken "a cut line" '5s/"bytes.*//' ':5'
+broken "another kind of record" '4s/"collective"/"p3p"/' ':4: /kind: neither collective nor p2p'
+broken "a peer of a collective" '4s/"type"/"peer": 1, "type"/' ':4.*peer'
 broken "a negative rank" '1s/"rank": 0/"rank": -1/' ':1.*/rank'
 tap_done

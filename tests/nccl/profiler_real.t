@@ -20,6 +20,10 @@ is "four ranks: a file each, for its owner only" "$(stat -c %a "$tmp"/all/nccl-*
 	"600 600 600 600 "
 is "four ranks: every collective of each is there" \
 	"$(cat "$tmp"/all/*.jsonl | grep -c '"kind":"collective"')" $((4 * calls))
+# a send and a receive a rank of each exchange in a ring, as many as ranks of each all-to-all
+pairs=$((4 * ($(grep -c '^sendrecv' <<< "$out") + 4 * $(grep -c '^alltoall' <<< "$out"))))
+is "four ranks: every send and receive too" "$(cat "$tmp"/all/*.jsonl | grep -c '"coll":"send"') $(cat "$tmp"/all/*.jsonl |
+	grep -c '"coll":"recv"')" "$pairs $pairs"
 # 2.28.9 has no name for uint8, so its size is not known
 is "bytes, type, algorithm and protocol are those of the calls" \
 	"$(sed -n 's/.*"coll":"allreduce".*"type":"\([^"]*\)","algo":"ring","proto":"simple".*"bytes":\([0-9]*\).*/\1 \2/p' \

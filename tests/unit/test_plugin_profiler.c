@@ -145,7 +145,7 @@ static void *open_v5(const struct ct_nccl_profiler_v5 *v5)
 	int mask = 0;
 
 	assert_int_equal(v5->init(&context, comm, &mask, "name", 2, 16, 3, keep_log), CT_NCCL_OK);
-	assert_int_equal(mask, CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_KERNEL);
+	assert_int_equal(mask, CT_NCCL_EVENT_COLL | CT_NCCL_EVENT_P2P | CT_NCCL_EVENT_KERNEL);
 	return context;
 }
 
@@ -163,7 +163,7 @@ static void a_collective_is_written(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_non_null(strstr(line_of(p, 1), "\"comm\":\"0000000000001234\""));
 	assert_non_null(strstr(line_of(p, 1), "\"rank\":3,\"ranks\":16,\"nodes\":2,"));
-	assert_non_null(strstr(line_of(p, 1), "\"clock\":\"gpu\",\"seen\":2}"));
+	assert_non_null(strstr(line_of(p, 1), "\"clock\":\"gpu\",\"p2p_seen\":0,\"seen\":2}"));
 	assert_string_equal(line_of(p, 2), "{\"kind\":\"collective\",\"coll\":\"allreduce\",\"number\":0,"
 		"\"type\":\"float32\",\"algo\":\"ring\",\"proto\":\"simple\",\"channels\":2,\"bytes\":4096,"
 		"\"start_ns\":1000,\"kernel_ns\":4000}\n");
@@ -201,6 +201,31 @@ static void what_steers_is_told(void **state)
 	assert_non_null(strstr(line_of(p, 1), "NCCL_PROTO=LL NCCL_TUNER_PLUGIN=other\""));
 	for (size_t i = 0; i < 4; i++)
 		unsetenv(names[i]);
+}
+
+static void sends_and_receives_are_written(void **state)
+{
+	const struct plugin *p = *state;
+	struct ct_nccl_event_v5 event = { .type = CT_NCCL_EVENT_P2P, .rank = 3, .p2p = { .func = "Send",
+		.datatype = "ncclFloat64", .count = 100, .peer = 7, .channels = 2 } };
+	struct ct_nccl_event_v5 kernel = { .type = CT_NCCL_EVENT_KERNEL, .kernel = { 0, 700 } };
+	struct ct_nccl_kernel_state end = { 1000 };
+	void *context = open_v5(p->v5), *handle = NULL, *channel = NULL;
+
+	live(p->v5, context, collective(0, "AllReduce", 1024), 1000, 5000);
+	p->v5->start(context, &handle, &event);
+	kernel.parent = handle;
+	p->v5->start(context, &channel, &kernel);
+	p->v5->state(channel, CT_NCCL_KERNEL_STOPPED, &end);
+	event.p2p.func = "Recv";
+	p->v5->start(context, &handle, &event); /* NCCL tells no kernel of it */
+	p->v5->finalize(context);
+	assert_non_null(strstr(line_of(p, 1), "\"p2p_seen\":2,\"seen\":1}"));
+	assert_non_null(strstr(line_of(p, 2), "\"kernel_ns\":4000}")); /* each has its own time */
+	assert_string_equal(line_of(p, 3), "{\"kind\":\"p2p\",\"coll\":\"send\",\"number\":0,\"peer\":7,"
+		"\"type\":\"float64\",\"channels\":2,\"bytes\":800,\"start_ns\":700,\"kernel_ns\":300}\n");
+	assert_non_null(strstr(line_of(p, 4), "\"coll\":\"recv\",\"number\":1,"));
+	assert_non_null(strstr(line_of(p, 4), "\"kernel_ns\":null}"));
 }
 
 static void version_6_is_as_version_5(void **state)
@@ -430,6 +455,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_collective_is_written), CASE(what_steers_is_told),
+		CASE(sends_and_receives_are_written),
 		CASE(version_6_is_as_version_5), CASE(without_kernels_no_time),
 		CASE(the_ring_keeps_the_last), CASE(handles_of_a_closed_communicator_are_harmless),
 		CASE(version_4_has_a_narrow_type), CASE(versions_2_and_3_tell_the_communicator_late),
