@@ -133,6 +133,23 @@ ct_status ct_explain_open(struct ct_bench_settings *s, struct ct_explain *e)
 	return CT_OK;
 }
 
+ct_status ct_explain_cells(struct ct_job_settings *job, struct ct_explain *e)
+{
+	struct ct_nccl_settings *nccl = &job->coll_rows.nccl;
+	ct_status status;
+
+	*e = (struct ct_explain){ .log = -1 };
+	status = ct_nccl_variables_here(&e->variables);
+	if (status == CT_OK)
+		status = take_plugin(e, job->module_dir, "tuner", "NCCL_TUNER_PLUGIN", true, e->tuner);
+	if (status != CT_OK)
+		return status;
+	nccl->tuner = e->tuner;
+	nccl->plugins = e->plugins;
+	nccl->cells = nccl->rules_muted = true;
+	return CT_OK;
+}
+
 void ct_explain_close(struct ct_explain *e)
 {
 	ct_nccl_variables_free(&e->variables);

@@ -32,6 +32,9 @@ struct ct_explain {
 ct_status ct_explain_open(struct ct_bench_settings *s, struct ct_explain *e);
 void ct_explain_close(struct ct_explain *e);
 
+/* The same for a search over NCCL's cells: the tuner plugin alone, whose rules are not obeyed meanwhile. */
+ct_status ct_explain_cells(struct ct_job_settings *job, struct ct_explain *e);
+
 /* NCCL's variables for the environment record, {"NCCL_X": {"value", "origin"}}. New reference or NULL. */
 json_t *ct_explain_record(const struct ct_explain *e);
 

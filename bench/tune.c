@@ -7,6 +7,7 @@
 
 #include "bench.h"
 #include "cli.h"
+#include "explain.h"
 #include "overlap.h"
 #include "tune_launch.h"
 #include "topo/topo.h"
@@ -16,7 +17,7 @@ enum { WORDS = 8, MODE = 0644 };
 #define AT(field) offsetof(struct ct_tune_settings, field)
 static const struct ct_option own_options[] = {
 	{ "coll", 0, CT_OPT_TEXT, AT(job.coll), NULL, 0, 0, NULL, "LIST",
-		"backends: native, mpi; none given: native, under a launcher both" },
+		"backends: native, mpi, nccl; none given: native, under a launcher native and mpi" },
 	{ "net", 0, CT_OPT_TEXT, AT(job.net), "auto", 0, 0, NULL, "NAME",
 		"transport of backend native: auto, self, shm, tcp, verbs" },
 	{ "budget", 0, CT_OPT_TIME, AT(budget), "60s", 1e6, 8.64e13, NULL, "TIME",
@@ -57,7 +58,8 @@ static const struct ct_option own_options[] = {
 };
 #undef AT
 
-const struct ct_option *const ct_tune_options[] = { ct_net_options, ct_rank_options, own_options, NULL };
+const struct ct_option *const ct_tune_options[] = { ct_net_options, ct_rank_options, ct_library_options, own_options,
+	NULL };
 
 static const struct ct_cli cli = {
 	.command = "tune",
@@ -292,6 +294,28 @@ static bool names(const char *list, const char *name)
 	return false;
 }
 
+static int run(struct ct_tune_settings *s, struct ct_tune_asked *asked)
+{
+	struct ct_explain explain = { .log = -1 };
+	bool nccl = names(asked->backends, "nccl");
+	ct_status status = CT_OK;
+	int code;
+
+	if (s->launch != NULL && !s->times)
+		status = ct_tune_launch(s, asked);
+	else if (nccl)
+		status = ct_explain_cells(&s->job, &explain);
+	if (status != CT_OK)
+		ct_cli_complain("tune", ct_why());
+	if (status != CT_OK || (s->launch != NULL && !s->times))
+		code = status == CT_OK ? CT_EXIT_PASS : ct_exit_of(status);
+	else
+		code = ct_job_run("tune", &s->job, names(s->job.coll, "mpi"), run_rank, asked);
+	if (nccl)
+		ct_explain_close(&explain);
+	return code;
+}
+
 int ct_tune_main(int argc, char **argv)
 {
 	struct ct_tune_settings settings = { 0 };
@@ -311,15 +335,7 @@ int ct_tune_main(int argc, char **argv)
 			code = CT_EXIT_USAGE;
 			break;
 		}
-		if (settings.launch != NULL && !settings.times) {
-			ct_status status = ct_tune_launch(&settings, &asked);
-
-			if (status != CT_OK)
-				ct_cli_complain("tune", ct_why());
-			code = status == CT_OK ? CT_EXIT_PASS : ct_exit_of(status);
-			break;
-		}
-		code = ct_job_run("tune", &settings.job, names(settings.job.coll, "mpi"), run_rank, &asked);
+		code = run(&settings, &asked);
 		break;
 	}
 	ct_options_free(ct_tune_options, &settings);

@@ -30,6 +30,20 @@ static void find_witness(struct checking *c)
 	memcpy(&c->reset, &symbol, sizeof(c->reset));
 }
 
+/* Does ROW run what RULE sets? NCCL's cells are named by algorithm and protocol. */
+static bool is_row(const struct ct_coll_algo *row, const struct ct_rule *rule)
+{
+	const struct ct_rule_set *algo = ct_rule_setting(rule, "algo"), *proto = ct_rule_setting(rule, "proto");
+	char name[sizeof(((struct ct_candidate *)NULL)->algo)];
+
+	if (row->coll != rule->coll || algo == NULL || algo->text == NULL)
+		return false;
+	if (proto == NULL || proto->text == NULL)
+		return strcmp(row->name, algo->text) == 0;
+	snprintf(name, sizeof(name), "%.20s/%.12s", algo->text, proto->text);
+	return strcmp(row->name, name) == 0;
+}
+
 /* RULE's setting as a candidate. CT_INVALID: no algorithm, or a knob that the backend has not. */
 static ct_status candidate_of(const struct checking *c, const struct ct_rule *rule, struct ct_candidate *out)
 {
@@ -37,10 +51,10 @@ static ct_status candidate_of(const struct checking *c, const struct ct_rule *ru
 	const struct ct_rule_set *algo = ct_rule_setting(rule, "algo");
 
 	*out = c->base;
-	for (size_t a = 0; algo != NULL && algo->text != NULL && a < caps->nalgos; a++) {
+	for (size_t a = 0; a < caps->nalgos; a++) {
 		const struct ct_coll_algo *row = &caps->algos[a];
 
-		if (row->coll != rule->coll || strcmp(row->name, algo->text) != 0)
+		if (!is_row(row, rule))
 			continue;
 		snprintf(out->algo, sizeof(out->algo), "%s", row->name);
 		for (size_t k = 0; k < row->nknobs && k < CT_MAX_KNOBS; k++) {

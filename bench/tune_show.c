@@ -192,8 +192,9 @@ void ct_tune_show(const struct ct_tuned *t, const struct ct_world *world)
 	for (size_t p = 0; p < t->nparts; p++) {
 		const struct ct_tune_part *part = &t->parts[p];
 
-		printf("\n# %s, %s (%s): %zu settings\n", ct_coll_name(part->coll), part->backend,
-			part->library, part->ncells);
+		printf("\n# %s, %s (%s%s%s): %zu settings\n", ct_coll_name(part->coll), part->backend,
+			part->library, strcmp(part->backend, "nccl") == 0 ? "; " : "",
+			strcmp(part->backend, "nccl") == 0 ? part->path : "", part->ncells);
 		show_sizes(part);
 		show_rules(part);
 		show_pruned(part);

@@ -98,6 +98,7 @@ struct ct_nccl_settings {
 	const char *profiler, *tuner;
 	/* They must be ours, whose folder is PLUGINS; else a profiler that is not ours is passed over. */
 	bool explain, rules_muted;
+	bool cells; /* what the tuner plugin can force is shown as algorithms; TUNER must be ours */
 	const char *plugins;
 };
 

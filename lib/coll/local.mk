@@ -17,7 +17,7 @@ core_sources += \
 	lib/coll/in_order.c \
 	lib/coll/native.c lib/coll/native.h \
 	lib/coll/nccl.c lib/coll/nccl_api.c lib/coll/nccl_api.h lib/coll/nccl_bounded.c \
-	lib/coll/nccl_call.c lib/coll/nccl_comm.c lib/coll/nccl_told.c \
+	lib/coll/nccl_call.c lib/coll/nccl_cells.c lib/coll/nccl_comm.c lib/coll/nccl_told.c \
 	lib/coll/openmpi.c \
 	lib/coll/order.c lib/coll/order.h \
 	lib/coll/p2p.c \

@@ -145,6 +145,15 @@ static void fill_caps(struct ct_nccl *row)
 		caps->own = (struct ct_gpu_mem){ ct_gpu_memory(gpu), row->gpu };
 }
 
+static ct_status add_cells(struct ct_nccl *row)
+{
+	size_t n;
+	ct_status status = ct_nccl_cells(row, &row->algos[row->caps.nalgos], &n);
+
+	row->caps.nalgos += n;
+	return status;
+}
+
 static ct_status make_stream(struct ct_nccl *row)
 {
 	struct ct_driver *gpu = row->gpu;
@@ -188,6 +197,8 @@ static void nccl_close(void *self)
 	struct ct_driver *gpu = row->gpu;
 
 	ct_nccl_end(row);
+	if (row->sweep != NULL && row->set.cells)
+		atomic_store(&row->sweep->forced, CT_TUNER_NONE);
 	if (gpu != NULL) {
 		ct_gpu_memory(gpu)->free(gpu, row->token);
 		for (int i = 0; i < CT_MARKS; i++)
@@ -236,12 +247,14 @@ static ct_status nccl_open(const struct ct_coll_env *env, void **self)
 		status = share_places(row);
 	if (status == CT_OK)
 		status = ct_nccl_join(row, env->open_by);
+	fill_caps(row);
+	if (status == CT_OK)
+		status = ct_boot_agree(boot, add_cells(row));
 	if (status != CT_OK) {
 		ct_nccl_give_up(row);
 		nccl_close(row);
 		return status;
 	}
-	fill_caps(row);
 	*self = row;
 	return CT_OK;
 free_row:
@@ -305,6 +318,13 @@ static ct_status register_buffers(struct ct_nccl *row, struct ct_nccl_req *req)
 	return status;
 }
 
+/* Every rank has the same, and none is behind: each start lies between barriers. */
+static void force(const struct ct_nccl *row, const struct ct_nccl_req *req)
+{
+	if (row->sweep != NULL && row->set.cells)
+		atomic_store(&row->sweep->forced, req->forced);
+}
+
 /* The calls as a graph that each start launches. */
 static ct_status capture(struct ct_nccl *row, struct ct_nccl_req *req)
 {
@@ -316,6 +336,7 @@ static ct_status capture(struct ct_nccl *row, struct ct_nccl_req *req)
 
 	if (status != CT_OK)
 		return status;
+	force(row, req);
 	ct_nccl_watch(row, req);
 	rc = req->issue(row, req);
 	status = ct_nccl_settle(row, req->name, rc, ct_deadline_in(row->patience_ns));
@@ -369,7 +390,9 @@ static ct_status nccl_prepare(void *self, const struct ct_coll_desc *desc, void 
 		return CT_NOMEM;
 	req->desc = *desc;
 	ct_nccl_bind(row, req);
-	if (row->set.registered > 0)
+	req->forced = ct_nccl_cell(row, desc);
+	status = ct_nccl_possible(row, req);
+	if (status == CT_OK && row->set.registered > 0)
 		status = register_buffers(row, req);
 	if (status == CT_OK)
 		predict(row, req);
@@ -392,6 +415,7 @@ static ct_status nccl_start(void *self, void *request)
 	if (row->broken)
 		return ct_fail(CT_PEER, "an operation on this communicator was given up; open a new one");
 	atomic_store(&req->running, true);
+	force(row, req);
 	ct_nccl_watch(row, req);
 	if (req->graph != NULL)
 		status = ct_gpu_status(row->gpu, CT_IO, "launching a graph",

@@ -23,7 +23,7 @@ enum ct_nccl_type {
 
 enum ct_nccl_op { CT_NCCL_SUM = 0, CT_NCCL_PROD = 1, CT_NCCL_MAX = 2, CT_NCCL_MIN = 3 };
 
-enum { CT_NCCL_ID = 128, CT_NCCL_SYMMETRIC = 1 };
+enum { CT_NCCL_ID = 128, CT_NCCL_SYMMETRIC = 1, CT_NCCL_CELLS = 28 };
 
 struct ct_nccl_id {
 	char internal[CT_NCCL_ID];
@@ -107,7 +107,7 @@ struct ct_nccl {
 	struct ct_group group;
 	struct ct_driver *gpu; /* NULL: host memory, no streams */
 	struct ct_coll_caps caps;
-	struct ct_coll_algo algos[CT_NCOLLS];
+	struct ct_coll_algo algos[CT_NCOLLS + CT_NCCL_CELLS];
 	void *comm, *parent; /* the second where the first was split off */
 	void *stream, *event[CT_MARKS];
 	uint64_t marks[CT_MARKS]; /* without a GPU */
@@ -127,6 +127,7 @@ struct ct_nccl_req {
 	const char *name; /* "ncclAllReduce" */
 	uint32_t peer;    /* point-to-point; own rank: idle */
 	int type, op;
+	int64_t forced;   /* the tuner's cell, as the sweep has it, or CT_TUNER_NONE */
 	void *graph;      /* a graph to launch in place of the calls, or NULL */
 	void *reg[2], *window[2];
 	_Atomic bool running;  /* read by the watchdog's thread */
@@ -173,7 +174,18 @@ ct_status ct_nccl_plugins_check(struct ct_nccl *row);
 void ct_nccl_watch(struct ct_nccl *row, struct ct_nccl_req *req);
 void ct_nccl_watched(struct ct_nccl *row, struct ct_nccl_req *req);
 
-/* Each collective's algorithms as the row shows them. */
+/* Each collective's default as the row shows it; returns how many. */
 size_t ct_nccl_algos(struct ct_coll_algo algos[CT_NCOLLS]);
+
+/* What is possible of NCCL's cells where ROW's settings ask for them, N (at most CT_NCCL_CELLS) of them; the communicator
+ * is there. CT_UNSUPPORTED: they cannot be asked for or forced. */
+ct_status ct_nccl_cells(struct ct_nccl *row, struct ct_coll_algo *algos, size_t *n);
+
+/* The cell that DESC's algorithm names ("ring/ll128" and its channels), or CT_TUNER_NONE. */
+int64_t ct_nccl_cell(const struct ct_nccl *row, const struct ct_coll_desc *desc);
+
+/* Does the library offer REQ's forced cell for this operation and size? It is asked by a simulation that nobody runs.
+ * CT_OK where none is forced; CT_UNSUPPORTED; the same on every rank. */
+ct_status ct_nccl_possible(struct ct_nccl *row, const struct ct_nccl_req *req);
 
 #endif

@@ -137,7 +137,7 @@ ct_status ct_nccl_plugins_check(struct ct_nccl *row)
 
 	if (row->sweep != NULL && atomic_load(&row->sweep->comms) == 0)
 		return ct_fail(CT_UNSUPPORTED, why, row->lib.product, "tuner", "as NCCL 2.21 and later do: ",
-			row->set.explain ? "there is nothing to explain" : "so no rules can be used");
+			row->set.explain ? "there is nothing to explain" : row->set.cells ? "so its choice cannot be steered" : "so no rules can be used");
 	if (row->profiler == NULL || atomic_load(&row->profiler->comms) > 0)
 		return CT_OK;
 	row->profiler = NULL;

@@ -45,6 +45,7 @@ struct ct_tune_links {
 struct ct_tune_part {
 	ct_coll coll;
 	const char *backend, *library; /* library: "Open MPI v4.1.4" */
+	const char *path;              /* what it runs on, as the backend tells it; "" or NULL = not told */
 	struct ct_candidate *cells;    /* cell 0: the default */
 	uint32_t *index;               /* of each cell among the trials' candidates */
 	struct ct_cell *shape;

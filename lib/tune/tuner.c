@@ -301,6 +301,7 @@ static ct_status search_all(struct ct_session *session, struct ct_tuned *t)
 		part->coll = t->attr.colls[i / t->nbases];
 		part->backend = t->base[base].backend;
 		part->library = caps->library;
+		part->path = caps->net.path;
 		part->links = &t->links[base];
 		t->nparts++;
 		if (t->attr.on_part != NULL)

@@ -33,6 +33,7 @@ static json_t *scope_of(const struct ct_tuned *t, const struct ct_world *w, cons
 	const char *fingerprint)
 {
 	uint32_t low = UINT32_MAX, high = 0;
+	bool emulated = false;
 	json_t *scope, *libs = json_object(), *searched;
 
 	for (uint32_t h = 0; h < w->nhosts; h++) {
@@ -42,6 +43,7 @@ static json_t *scope_of(const struct ct_tuned *t, const struct ct_world *w, cons
 	for (size_t p = 0; p < t->nparts; p++) {
 		char name[32], version[16];
 
+		emulated |= t->parts[p].path != NULL && strcasestr(t->parts[p].path, "stand-in") != NULL;
 		if (library_of(t->parts[p].library, name, version))
 			(void)json_object_set_new(libs, name, json_string(version));
 	}
@@ -51,6 +53,8 @@ static json_t *scope_of(const struct ct_tuned *t, const struct ct_world *w, cons
 	(void)json_object_set_new(scope, "ranks_searched", searched);
 	if (t->attr.overlap != NULL)
 		(void)json_object_set_new(scope, "overlap", json_string(t->attr.overlap));
+	if (emulated)
+		(void)json_object_set_new(scope, "emulated", json_true());
 	if (fingerprint != NULL)
 		(void)json_object_set_new(scope, "fingerprint", json_string(fingerprint));
 	if (json_object_size(libs) > 0)
@@ -64,18 +68,33 @@ static double rounded(double x)
 	return fmin(round(x * 1000) / 1000, gain_most);
 }
 
+/* What C sets, as its backend's readers want it: NCCL's cell "ring/ll128" in two words, and channels only where they
+ * are not its own choice. New reference. */
+static json_t *set_of(const struct ct_candidate *c)
+{
+	const char *proto = strcmp(c->backend, "nccl") == 0 ? strchr(c->algo, '/') : NULL;
+	json_t *set = json_object();
+
+	(void)json_object_set_new(set, "algo", proto == NULL ? json_string(c->algo) :
+		json_stringn(c->algo, (size_t)(proto - c->algo)));
+	if (proto != NULL)
+		(void)json_object_set_new(set, "proto", json_string(proto + 1));
+	for (uint32_t k = 0; k < c->nknobs; k++)
+		if (proto == NULL || c->knob[k] > 0)
+			(void)json_object_set_new(set, c->knob_name[k], json_integer(c->knob[k]));
+	return set;
+}
+
 static json_t *rule_of(const struct ct_tune_part *part, const struct ct_stretch *s)
 {
 	const struct ct_candidate *c = &part->cells[s->cell];
-	json_t *set = json_pack("{s:s}", "algo", c->algo), *rule;
+	json_t *rule;
 	/* up to the next size that was asked about: nothing is said about larger ones than measured */
 	uint64_t end = s->last + 1 < part->nsizes ? part->sizes[s->last + 1] - 1 : part->sizes[s->last];
 
-	for (uint32_t k = 0; k < c->nknobs; k++)
-		(void)json_object_set_new(set, c->knob_name[k], json_integer(c->knob[k]));
 	rule = json_pack("{s:s, s:s, s:s, s:[I,I], s:o}", "coll", ct_coll_name(part->coll), "backend",
 		part->backend, "type", "any", "bytes", (json_int_t)part->sizes[s->first], (json_int_t)end,
-		"set", set);
+		"set", set_of(c));
 	if (s->low > 0 && isfinite(s->high))
 		(void)json_object_set_new(rule, "gain", json_pack("{s:f, s:f, s:f}", "ratio",
 			rounded(s->gain), "low", rounded(s->low), "high", rounded(s->high)));

@@ -6,14 +6,14 @@ if !SANITIZE
 check_LTLIBRARIES += fakecuda.la
 check_PROGRAMS += tests/nccl/choices tests/nccl/moves tests/nccl/rings
 shell_tests += tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t tests/nccl/profiler_real.t \
-	tests/nccl/backend_real.t tests/nccl/explain_real.t
+	tests/nccl/backend_real.t tests/nccl/explain_real.t tests/nccl/tune_real.t
 testbed_tests += tests/testbed/nccl.t
 endif
 # Only compiled: it says whether our prototypes are those of nccl.h and cuda.h.
 check_LTLIBRARIES += libnccl-abi.la
 endif
 EXTRA_DIST += tests/nccl/gpu_check.t tests/nccl/tuner_real.t tests/nccl/machines_real.t tests/nccl/moves.t \
-	tests/nccl/backend_real.t tests/nccl/explain_real.t tests/nccl/profiler_real.t tests/nccl/stand-in tests/testbed/nccl.t
+	tests/nccl/backend_real.t tests/nccl/explain_real.t tests/nccl/profiler_real.t tests/nccl/tune_real.t tests/nccl/stand-in tests/testbed/nccl.t
 # Skipped where there is no GPU.
 shell_tests += tests/nccl/gpu_check.t
 # The emulator's own arithmetic: needs no libnccl.
