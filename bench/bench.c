@@ -160,6 +160,17 @@ static ct_status open_outputs(struct run *run)
 	return status;
 }
 
+static void print_aggregate(const struct run *run)
+{
+	const struct ct_bench_settings *s = run->settings;
+	const char *how = s->blocking != 0 ? "in one group" : s->aggregate > 1 ?
+		"in groups, without waiting between these" : "without waiting between them";
+
+	if (run->plan.ntests > 0 && run->plan.tests[0].operations > 1)
+		printf("# a sample is %u operations %s; times are of one of them, and one alone is verified\n",
+			run->plan.tests[0].operations, how);
+}
+
 static void print_head(const struct run *run)
 {
 	const struct ct_world *w = &run->rank->world;
@@ -173,6 +184,7 @@ static void print_head(const struct run *run)
 		printf("# sizes %s to %s; rates in GB/s of 1e9 bytes; seed %lld\n",
 			ct_size_text(s->min_bytes, low), ct_size_text(s->max_bytes, high),
 			(long long)s->job.seed);
+	print_aggregate(run);
 	printf("# time: median over samples of the maximum over ranks (nccl-tests -a 3) after a "
 		"synchronised start\n#   (%s); -n %lld is the least number of samples\n",
 		ct_session_sync_text(run->rank->session), (long long)s->iters);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SIZES = 4096 };
+enum { MAX_SIZES = 4096, MOST_OPERATIONS = 1 << 20 };
 
 static const char *const placement_choices[] = { "out", "in", "both", NULL };
 
@@ -29,10 +29,11 @@ const struct ct_option ct_bench_own_options[] = {
 	{ "root", 'r', CT_OPT_INT, AT(root), "0", 0, 4294967295.0, NULL, "RANK", "root of broadcast, reduce, gather, scatter" },
 	{ "average", 'a', CT_OPT_INT, AT(average), "3", 0, 3, NULL, "N",
 		"how ranks' times become one; only 3, the maximum, is offered" },
-	{ "blocking", 'z', CT_OPT_INT, AT(blocking), "1", 0, 1, NULL, "N",
-		"wait after each operation; only 1, which is how it is measured, is offered" },
-	{ "agg-iters", 'm', CT_OPT_INT, AT(aggregate), "1", 1, 1e6, NULL, "N",
-		"operations in one group; only 1 is offered" },
+	{ "blocking", 'z', CT_OPT_INT, AT(blocking), "1", 0, 3, NULL, "N",
+		"1, 3: all ranks start and wait for each sample; 0 (nccl): a sample is -n operations, or groups, "
+		"begun one after another and waited for once" },
+	{ "agg-iters", 'm', CT_OPT_INT, AT(aggregate), "1", 1, 65536, NULL, "N",
+		"nccl: operations in one group; times are of one of them" },
 	{ "rounds", 0, CT_OPT_INT, AT(rounds), "0", 0, 1000, NULL, "N",
 		"repeat everything with fresh connections; the table shows the median round; 0: 8 with "
 		"--compare, 10 for ladder, else 1" },
@@ -254,28 +255,50 @@ static ct_status check_memory(const struct ct_bench_settings *s, const char *wor
 	return status;
 }
 
-/* nccl-tests' ways of measuring of which one is offered. */
-static ct_status check_as_measured(const struct ct_bench_settings *s)
+/* Of one sample. */
+static uint64_t operations(const struct ct_bench_settings *s)
+{
+	return (uint64_t)s->aggregate * (s->blocking == 0 ? (uint64_t)s->iters : 1);
+}
+
+/* nccl-tests' ways of measuring of which not all are offered. */
+static ct_status check_as_measured(const struct ct_bench_settings *s, bool collective)
 {
 	if (s->average != 3)
 		return ct_fail(CT_INVALID, "-a %d: only 3 (maximum over ranks) is offered; a mean over ranks "
 			"hides the slowest, which is the one a collective waits for", (int)s->average);
-	if (s->blocking != 1)
-		return ct_fail(CT_INVALID, "-z %d: only 1 is offered: each sample is one operation, started together "
-			"and waited for, so that its own time is known", (int)s->blocking);
-	if (s->aggregate != 1)
-		return ct_fail(CT_INVALID, "-m %lld: only 1 is offered: operations of one group have no times of "
-			"their own", (long long)s->aggregate);
+	if (s->blocking == 2)
+		return ct_fail(CT_INVALID, "-z 2 is not offered: without a barrier a rank's time would hold how much later "
+			"the others began; 1 and 3 have one, outside of the time");
+	if (operations(s) > MOST_OPERATIONS)
+		return ct_fail(CT_INVALID, "-n %lld groups of -m %lld are more than %d operations in one sample",
+			(long long)s->iters, (long long)s->aggregate, MOST_OPERATIONS);
+	if (!collective && operations(s) > 1)
+		return ct_fail(CT_INVALID, "-m and -z 0 are for collectives; of messages --window are begun at once");
+	return CT_OK;
+}
+
+static ct_status check_sizes(const struct ct_bench_settings *s)
+{
+	char low[32], high[32];
+	size_t n = 0;
+
+	if (s->min_bytes > s->max_bytes)
+		return ct_fail(CT_INVALID, "-b %s is above -e %s", ct_size_text(s->min_bytes, low),
+			ct_size_text(s->max_bytes, high));
+	if (s->step_bytes == 0 && s->factor <= 1)
+		return ct_fail(CT_INVALID, "-f 1 never reaches -e; give a larger factor, or -i SIZE");
+	for (uint64_t size = s->min_bytes; size <= s->max_bytes; size = next_size(s, size))
+		if (++n > MAX_SIZES)
+			return ct_fail(CT_INVALID, "more than %d sizes between -b and -e", MAX_SIZES);
 	return CT_OK;
 }
 
 ct_status ct_plan_check(const struct ct_bench_settings *s, const char *word)
 {
-	char low[32], high[32];
 	uint32_t mask;
 	bool p2p;
 	ct_coll coll;
-	size_t n = 0;
 
 	if (ct_plan_word(word, &p2p, &coll) != CT_OK || types_of(s->type, &mask) != CT_OK ||
 		ops_of(s->op, &mask) != CT_OK || kinds_of(s->kinds, &mask) != CT_OK ||
@@ -283,17 +306,9 @@ ct_status ct_plan_check(const struct ct_bench_settings *s, const char *word)
 		return CT_INVALID;
 	if (s->perftest && (!p2p || s->osu))
 		return ct_fail(CT_INVALID, "--perftest shows p2p, and not together with --osu");
-	if (s->min_bytes > s->max_bytes)
-		return ct_fail(CT_INVALID, "-b %s is above -e %s", ct_size_text(s->min_bytes, low),
-			ct_size_text(s->max_bytes, high));
-	if (s->step_bytes == 0 && s->factor <= 1)
-		return ct_fail(CT_INVALID, "-f 1 never reaches -e; give a larger factor, or -i SIZE");
-	if (check_as_measured(s) != CT_OK)
+	if (check_as_measured(s, !p2p && !ct_plan_ladder(word)) != CT_OK)
 		return CT_INVALID;
-	for (uint64_t size = s->min_bytes; size <= s->max_bytes; size = next_size(s, size))
-		if (++n > MAX_SIZES)
-			return ct_fail(CT_INVALID, "more than %d sizes between -b and -e", MAX_SIZES);
-	return CT_OK;
+	return check_sizes(s);
 }
 
 static ct_status add_test(struct ct_bench_plan *plan, const struct ct_test *test)
@@ -367,7 +382,8 @@ static ct_status add_types(const struct ct_bench_settings *s, struct ct_bench_pl
 		for (int op = 0; op < CT_NOPS && status == CT_OK; op++) {
 			struct ct_test test = { .coll = coll, .type = (ct_type)type, .op = (ct_op)op,
 				.root = (uint32_t)s->root, .window = (uint32_t)s->window,
-				.partner = plan->partner };
+				.partner = plan->partner, .operations = (uint32_t)operations(s),
+				.group = (uint32_t)s->aggregate };
 
 			if ((types >> type & 1) == 0 || (reduces(coll) && (ops >> op & 1) == 0))
 				continue;

@@ -38,6 +38,7 @@ struct ct_coll_caps {
 	const struct ct_coll_algo *algos;
 	size_t nalgos;
 	bool abandons;                  /* test may be given up: no call blocks */
+	bool aggregates;                /* takes desc->operations and desc->group of collectives */
 	uint32_t foreign;               /* bit i = ct_coll i may run on memory that the processor
 	                                   cannot touch */
 	char library[96];               /* "Open MPI v4.1.4", "colltune 0.1.0" */
@@ -61,6 +62,9 @@ struct ct_coll_desc {
 	const char *algo;        /* NULL = default */
 	int64_t knob[CT_MAX_KNOBS]; /* values of the algorithm's knobs, in its order */
 	uint32_t window;         /* point-to-point: messages per start; latency: 1 */
+	uint32_t operations;     /* collectives: so many are begun one after another by a start, on the same
+	                            buffers, and are complete together; 0 = 1 */
+	uint32_t group;          /* of these so many in one call of the library; 0 = 1 */
 	const uint32_t *partner; /* point-to-point: nranks entries, own rank = idle */
 	uint64_t seed; /* of the inputs: for rows that move no data and write the right result */
 	bool series;   /* keep the times of single messages, for ops->series */

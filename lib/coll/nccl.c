@@ -126,6 +126,7 @@ static void fill_caps(struct ct_nccl *row)
 	caps->in_place = 1u << CT_ALLREDUCE | 1u << CT_ALLGATHER | 1u << CT_REDUCE_SCATTER |
 		1u << CT_BROADCAST | 1u << CT_REDUCE | 1u << CT_BARRIER | 1u << CT_GATHER | 1u << CT_SCATTER;
 	caps->abandons = row->set.nonblocking;
+	caps->aggregates = true;
 	snprintf(caps->library, sizeof(caps->library), "%s", row->lib.product);
 	if (gpu == NULL)
 		snprintf(caps->net.path, sizeof(caps->net.path), "host memory, no GPU");
@@ -338,7 +339,7 @@ static ct_status capture(struct ct_nccl *row, struct ct_nccl_req *req)
 		return status;
 	force(row, req);
 	ct_nccl_watch(row, req);
-	rc = req->issue(row, req);
+	rc = ct_nccl_issue(row, req);
 	status = ct_nccl_settle(row, req->name, rc, ct_deadline_in(row->patience_ns));
 	ct_nccl_watched(row, req);
 	error = gpu->call.capture_end(row->stream, &graph);
@@ -372,10 +373,8 @@ static void nccl_release(void *self, void *request)
 	ct_free(req);
 }
 
-static ct_status nccl_prepare(void *self, const struct ct_coll_desc *desc, void **out)
+static ct_status check_desc(const struct ct_nccl *row, const struct ct_coll_desc *desc)
 {
-	struct ct_nccl *row = self;
-	struct ct_nccl_req *req;
 	ct_status status = ct_desc_check(desc, row->nranks);
 
 	if (status == CT_OK && row->broken)
@@ -383,6 +382,18 @@ static ct_status nccl_prepare(void *self, const struct ct_coll_desc *desc, void 
 	if (status == CT_OK && desc->in_place && !(row->caps.in_place >> desc->coll & 1))
 		status = ct_fail(CT_UNSUPPORTED, "backend nccl: %s does not run in place",
 			ct_coll_name(desc->coll));
+	if (status == CT_OK && row->set.nonblocking && desc->operations > (desc->group > 1 ? desc->group : 1))
+		status = ct_fail(CT_UNSUPPORTED, "a communicator that does not block takes no call before the last "
+			"one is through: its operations follow each other in one group only");
+	return status;
+}
+
+static ct_status nccl_prepare(void *self, const struct ct_coll_desc *desc, void **out)
+{
+	struct ct_nccl *row = self;
+	struct ct_nccl_req *req;
+	ct_status status = check_desc(row, desc);
+
 	if (status != CT_OK)
 		return status;
 	req = ct_alloc(1, sizeof(*req));
@@ -421,7 +432,7 @@ static ct_status nccl_start(void *self, void *request)
 		status = ct_gpu_status(row->gpu, CT_IO, "launching a graph",
 			row->gpu->call.graph_launch(req->graph, row->stream));
 	else
-		status = ct_nccl_status(&row->lib, row->comm, req->name, req->issue(row, req));
+		status = ct_nccl_status(&row->lib, row->comm, req->name, ct_nccl_issue(row, req));
 	if (status != CT_OK)
 		ct_nccl_give_up(row);
 	return status;

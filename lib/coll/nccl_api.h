@@ -146,6 +146,9 @@ ct_status ct_nccl_status(const struct ct_nccl_lib *lib, void *comm, const char *
 /* Fills REQ's issue, name, peer, type and op from REQ->desc, which has been checked. */
 void ct_nccl_bind(const struct ct_nccl *row, struct ct_nccl_req *req);
 
+/* Issues what one start of REQ is. The first result that is an error, else the last. */
+int ct_nccl_issue(struct ct_nccl *row, const struct ct_nccl_req *req);
+
 /* Collective: makes the communicator of ROW's group, which stays ROW's also where it fails. CT_TIMEOUT: who, where,
  * how long, at BY. */
 ct_status ct_nccl_join(struct ct_nccl *row, struct ct_deadline by);

@@ -206,6 +206,21 @@ void ct_nccl_bind(const struct ct_nccl *row, struct ct_nccl_req *req)
 	req->peer = desc->coll >= CT_P2P_LATENCY ? desc->partner[row->rank] : row->rank;
 }
 
+int ct_nccl_issue(struct ct_nccl *row, const struct ct_nccl_req *req)
+{
+	uint32_t n = req->desc.operations > 1 ? req->desc.operations : 1, group = req->desc.group;
+	int rc = CT_NCCL_SUCCESS;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (group > 1 && i % group == 0)
+			rc = also(rc, row->lib.call.group_start());
+		rc = also(rc, req->issue(row, req));
+		if (group > 1 && (i % group == group - 1 || i == n - 1))
+			rc = also(rc, row->lib.call.group_end());
+	}
+	return rc;
+}
+
 size_t ct_nccl_algos(struct ct_coll_algo algos[CT_NCOLLS])
 {
 	for (int coll = 0; coll < CT_NCOLLS; coll++)

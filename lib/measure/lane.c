@@ -169,6 +169,21 @@ void ct_lane_release(struct ct_lane *lane)
 	lane->req = NULL;
 }
 
+/* What its capabilities rule out. */
+static ct_status check_backend(const struct ct_lane *lane)
+{
+	const struct ct_coll_caps *caps = lane->lib->caps;
+	const char *backend = lane->result.candidate.backend;
+
+	if (!ct_mem_is_host(lane->desc.send_mem) && (caps->foreign >> lane->desc.coll & 1) == 0)
+		return ct_fail(CT_UNSUPPORTED, "backend %s takes memory of the host only for %s, not %s",
+			backend, ct_coll_name(lane->desc.coll), lane->desc.send_mem->ops->name);
+	if (lane->result.test.operations > 1 && !caps->aggregates)
+		return ct_fail(CT_UNSUPPORTED, "backend %s has one operation at a time: it puts none into groups, and "
+			"begins none before the last is done", backend);
+	return CT_OK;
+}
+
 ct_status ct_lane_prepare(struct ct_lane *lane)
 {
 	const struct ct_candidate *c = &lane->result.candidate;
@@ -178,9 +193,9 @@ ct_status ct_lane_prepare(struct ct_lane *lane)
 	ct_status status;
 
 	phase(lane, "prepare");
-	if (!ct_mem_is_host(lane->desc.send_mem) && (caps->foreign >> lane->desc.coll & 1) == 0)
-		return ct_fail(CT_UNSUPPORTED, "backend %s takes memory of the host only for %s, not %s",
-			c->backend, ct_coll_name(lane->desc.coll), lane->desc.send_mem->ops->name);
+	status = check_backend(lane);
+	if (status != CT_OK)
+		return status;
 	lane->desc.algo = c->algo[0] != '\0' ? c->algo : NULL;
 	algo = find_algo(caps, &lane->desc);
 	for (size_t i = 0; algo != NULL && i < algo->nknobs && i < CT_MAX_KNOBS; i++)
@@ -203,11 +218,27 @@ ct_status ct_lane_prepare(struct ct_lane *lane)
 
 /* ---- warm-up -------------------------------------------------------------------------------- */
 
-/* Makes a sample of latency last long enough to be timed: WINDOW round trips. */
+/* The request again, of OPERATIONS in groups of GROUP. What is verified is one alone: of several in place
+ * the next would reduce the last one's result. */
+static ct_status aggregate(struct ct_lane *lane, uint32_t operations, uint32_t group)
+{
+	lane->desc.operations = lane->there.operations = operations;
+	lane->desc.group = lane->there.group = group;
+	ct_lane_release(lane);
+	return prepare_once(lane);
+}
+
+/* Makes a sample of latency last long enough to be timed: WINDOW round trips; one of a collective what
+ * was asked for. */
 static ct_status widen(struct ct_lane *lane, uint64_t best_ns)
 {
+	const struct ct_test *test = &lane->result.test;
 	uint64_t window = (CT_LATENCY_NS + best_ns) / (best_ns > 0 ? best_ns : 1);
 
+	if (test->operations > 1 && lane->desc.coll < CT_P2P_LATENCY) {
+		lane->result.inner = test->operations;
+		return aggregate(lane, test->operations, test->group);
+	}
 	if (lane->desc.coll != CT_P2P_LATENCY || window <= 1)
 		return CT_OK;
 	lane->desc.window = (uint32_t)(window < CT_ROUND_TRIPS ? window : CT_ROUND_TRIPS);
@@ -435,6 +466,12 @@ ct_status ct_lane_finish(struct ct_lane *lane)
 
 	phase(lane, "last check");
 	ct_port_watch_turn(lane->session, NULL);
+	/* By now the library has run it, and may know more than when it was prepared. */
+	if (lane->lib->lib.ops->about(lane->lib->lib.self, lane->req, &about) == CT_OK)
+		lane->result.told = about;
+	status = lane->desc.operations > 1 ? aggregate(lane, 1, 1) : CT_OK;
+	if (status != CT_OK)
+		return status;
 	ct_watch(lane->session, CT_IN_MEASURED, &lane->lib->lib, lane->req);
 	if (lane->stop.check != 0) {
 		status = some_calls(lane, 1, 1, &told);
@@ -457,9 +494,6 @@ ct_status ct_lane_finish(struct ct_lane *lane)
 	lane->ports.known = lane->session->ports.any;
 	lane->result.ports = lane->ports;
 	lane->ports.ends = NULL; /* the result's now */
-	/* By now the library has run it, and may know more than when it was prepared. */
-	if (lane->lib->lib.ops->about(lane->lib->lib.self, lane->req, &about) == CT_OK)
-		lane->result.told = about;
 	fill_result(lane);
 	return CT_OK;
 }

@@ -113,6 +113,7 @@ struct ct_test {
 	bool in_place;
 	uint32_t window;         /* p2p one-way and duplex: messages in flight; 0 = 64 */
 	const uint32_t *partner; /* p2p: nranks entries; borrowed */
+	uint32_t operations, group; /* collectives: as in ct_coll_desc; in a record `inner` tells the first */
 };
 
 struct ct_stop {

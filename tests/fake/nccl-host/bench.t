@@ -53,6 +53,22 @@ bench allreduce -t 3 -e 4K -G 1
 is "as a graph: right" "$(sums)" "0 10 0 0"
 bench alltoall -t 3 -e 4K -G 1 --nonblocking
 is "send and receive as a graph, without blocking: right" "$(sums)" "0 4 4 0"
+# nccl-tests' groups and its way of not waiting; in place too, where one alone is verified.
+bench allreduce -t 3 -e 4K -m 4 --json "$tmp/groups.jsonl"
+is "four operations in a group: right" "$(sums)" "0 10 0 0"
+is "four operations in a group: so the records say" "$(grep -c '"inner":4,' "$tmp/groups.jsonl")" 10
+like "four operations in a group: the head says so" "$out" '# a sample is 4 operations in one group; times are of one'
+bench alltoall -t 3 -b 4K -e 4K -m 2 -G 1 -z 3
+is "groups of what is a group itself, as a graph: right" "$(sums)" "0 1 1 0"
+run timeout -s KILL 120 "$COLLTUNE" bench reduce -t 3 -b 4K -e 4K -m 2 -z 0 -n 5 --max-iters 5 --budget 1ms -w 2 "${over[@]}" \
+	--json "$tmp/queue.jsonl"
+is "five groups of two without waiting: right, ten operations a sample" \
+	"$(sums) $(grep -c '"inner":10,' "$tmp/queue.jsonl")" "0 2 0 0 2"
+run timeout -s KILL 120 "$COLLTUNE" bench allreduce -t 2 -e 8 -z 0 --nonblocking "${over[@]}"
+is "without waiting on a communicator that does not block: exit status" "$status" 3
+run "$COLLTUNE" bench allreduce -t 2 -e 8 -m 2
+is "groups of backend native: exit status" "$status" 3
+like "groups of backend native: why not" "$err" 'backend native has one operation at a time'
 for r in 1 2; do
 	bench reduce_scatter -g 4 -e 4K -R $r
 	is "buffers registered ($r), four GPUs of a process: right" "$(sums)" "0 8 0 0"
