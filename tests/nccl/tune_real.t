@@ -22,8 +22,8 @@ print(*sorted({"%s %s %s %s" % (c["coll"], c["algo"], c["proto"], c["channels"])
 	if c["kind"] == "collective" and c["bytes"] == int(sys.argv[1])}), sep=", ")' "$1"
 }
 
-tune allreduce allgather -b 64K -e 256K -f 4 --budget 5s --judge -o "$tmp/rules.json"
-is "a search: exit status" "$status" 0
+tune allreduce allgather -b 256K -e 256K --budget 100s --judge -o "$tmp/rules.json"
+is "a search: exit status" "$status $(grep -v " warn: " <<< "$err")" "0 "
 like "a search: on what" "$out" '^# allreduce, nccl \(NCCL 2\.28\.9; stand-in, no GPU, .*\): 8 settings$'
 like "a search: another operation" "$out" '^# allgather, nccl \(.*\): 8 settings$'
 is "one communicator ran every cell that it can tell apart: all-reduce" "$(ran 262144)" \
@@ -34,7 +34,7 @@ r = json.load(open(sys.argv[1]))
 print(r["scope"]["emulated"], r["scope"]["libs"], {k for x in r["rules"] for k in x["set"]} <= {"algo", "proto", "channels"})' \
 	"$tmp/rules.json")" "True {'nccl': '2.28'} True"
 
-tune allreduce --times -b 256K -e 256K --budget 1s
+tune allreduce --times -b 256K -e 256K --budget 60s
 is "the default alone" "$status $(ran 262144 | grep -o allreduce | wc -l)" "0 1"
 
 # As a search would have written them.
@@ -46,10 +46,10 @@ python3 - "$tmp/rules.json" "$tmp" <<- 'EOF'
 	        "set": {"algo": algo, "proto": "simple", "channels": 1}}]
 	    json.dump(rules, open(f"{sys.argv[2]}/{name}.json", "w"))
 EOF
-tune --check "$tmp/one.json" --budget 2s
+tune --check "$tmp/one.json" --budget 60s
 like "--check: the rule's cell beside the default" "$out" '/rules/0 allreduce 262144 B: [0-9.]+ \[[^]]+\] times as fast as the default'
 is "--check: exit status" "$status" 0
-tune --check "$tmp/tree.json" --budget 2s
+tune --check "$tmp/tree.json" --budget 60s
 is "--check: a cell that is not possible: exit status" "$status" 2
 like "--check: a cell that is not possible" "$err" '/rules/0: nccl has no algorithm tree for allreduce here'
 COLLTUNE_MACHINE=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["scope"]["machine"])' "$tmp/one.json")
