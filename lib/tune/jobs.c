@@ -11,7 +11,7 @@
 #include "inside.h"
 
 /* Sizes further apart than this share no rule: between them nothing ran. */
-enum { FURTHEST = 4 };
+enum { FURTHEST = 4, CHANNELS_MOST = 64 };
 static const double level = 0.95, gain_most = 1e6;
 
 /* One operation: its calls, sizes and settings. Setting 0 is NCCL's own choice. */
@@ -28,6 +28,7 @@ struct table {
 	uint64_t *ns;                      /* room for all calls */
 	double *mine, *other;
 	size_t nleft;                      /* sizes that did not fit */
+	const struct ct_nccl_call *strange; /* ran as no rule can ask; NULL: none did */
 	bool compared;                     /* somewhere two settings were seen often enough */
 };
 
@@ -71,10 +72,28 @@ static size_t count(const struct table *t, size_t i, uint32_t cell)
 
 /* ---- sizes and settings --------------------------------------------------------------------------- */
 
+/* What our tuner plugin takes: kernels of other kinds (symmetric ones) are told too. */
+static bool can_be_asked(const struct ct_nccl_call *call)
+{
+	static const char *const algos[] = { "tree", "ring", "collnet_direct", "collnet_chain", "nvls", "nvls_tree",
+		"pat" }, *const protos[] = { "ll", "ll128", "simple" };
+	bool algo = false, proto = false;
+
+	for (size_t i = 0; i < sizeof(algos) / sizeof(algos[0]); i++)
+		algo |= strcmp(call->algo, algos[i]) == 0;
+	for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++)
+		proto |= strcmp(call->proto, protos[i]) == 0;
+	return algo && proto && call->channels <= CHANNELS_MOST;
+}
+
 static void note_cell(struct table *t, const struct ct_nccl_call *call)
 {
 	uint32_t c = 1;
 
+	if (!can_be_asked(call)) {
+		t->strange = call;
+		return;
+	}
 	while (c < t->search.ncells && !same_cell(t->cell[c], call))
 		c++;
 	if (c < CT_SEARCH_MOST_CELLS && c == t->search.ncells)
@@ -226,6 +245,9 @@ static ct_status rules_of(struct table *t, struct ct_export *out, json_t *rules)
 	if (t->nleft > 0)
 		status = ct_export_remark(out, NULL, "%s: %zu sizes left out: not told, or not among the %d largest",
 			ct_coll_name(t->coll), t->nleft, (int)CT_SEARCH_MOST_SIZES);
+	if (status == CT_OK && t->strange != NULL)
+		status = ct_export_remark(out, NULL, "%s: some ran as %s/%s with %u channels, which no rule can ask for",
+			ct_coll_name(t->coll), t->strange->algo, t->strange->proto, t->strange->channels);
 	if (status != CT_OK || s->nsizes == 0)
 		return status;
 	s->times = ct_alloc(s->nsizes * s->ncells, sizeof(*s->times));

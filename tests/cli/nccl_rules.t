@@ -3,7 +3,7 @@
 # colltune nccl -o: rules for the tuner plugin from profiles of jobs with planted times. NCCL alone ran
 # ring/simple; the other job's tree/ll is 30 % faster up to 32K, as fast at 64K, slower above.
 . "${CT_SRCDIR:?}/tests/tap.sh"
-plan 33
+plan 35
 
 # job FOLDER ALGO PROTO [NAME=VALUE…]: 40 all-reduces of each of ten sizes on four ranks, of which another one each
 # time is the slowest; a VALUE changes what the file's first record says
@@ -98,6 +98,12 @@ sed -i 's/"tree"/"nvls"/; s/"kernel_ns": /"kernel_ns": 9/' "$tmp"/slow/*
 made "$tmp/default" "$tmp/slow"
 is "nothing faster: no rule" "$status $(rules)" "0 "
 like "and that is said" "$out" '^rule: none'
+
+# a kernel that no rule can ask for, though it is fastest
+job strange tree symmetric rules=/etc/rules.json
+made "$tmp/default" "$tmp/tree" "$tmp/strange"
+is "what no tuner can ask for is no rule" "$(rules)" "allreduce 1024 32768 nccl any tree ll 8 20"
+like "and named" "$err" 'allreduce: some ran as tree/symmetric with 8 channels, which no rule can ask for'
 
 job pair tree ll ranks=2 nodes=1 rules=/etc/rules.json
 made "$tmp/default" "$tmp/tree" "$tmp/pair"

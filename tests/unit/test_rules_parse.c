@@ -55,7 +55,7 @@ static void test_origin(void **state)
 {
 	static const char text[] = "{\"schema\":\"colltune-rules/1\",\"scope\":{\"machine\":\"sha256:"
 		"ad46869a06647c02a7117e11679f7e42bbb22b3a714ffd61c85e53de611cf9b1\",\"nodes\":[1,1],"
-		"\"ranks_per_node\":[2,4],\"ranks_searched\":[2,4],\"overlap\":\"memory\"},\"rules\":["
+		"\"ranks_per_node\":[2,4],\"ranks_searched\":[2,4],\"overlap\":\"memory\",\"emulated\":true},\"rules\":["
 		"{\"coll\":\"allreduce\",\"backend\":\"native\",\"type\":\"any\",\"bytes\":[8,15],"
 		"\"set\":{\"algo\":\"ring\"},\"fresh_samples\":0},"
 		"{\"coll\":\"allreduce\",\"backend\":\"native\",\"type\":\"any\",\"bytes\":[16,31],"
@@ -70,6 +70,7 @@ static void test_origin(void **state)
 	assert_int_equal(scope->searched[0], 2);
 	assert_int_equal(scope->searched[1], 4);
 	assert_string_equal(scope->overlap, "memory");
+	assert_true(scope->emulated);
 	assert_int_equal(ct_rules_at(rules, 0)->fresh, 0);
 	assert_int_equal(ct_rules_at(rules, 1)->fresh, -1);
 	ct_rules_free(rules);
