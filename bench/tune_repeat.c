@@ -58,7 +58,7 @@ static void show(const struct ct_tuned *t, const struct ct_tune_repeat *r)
 
 		printf("\n# %u searches in a row: %s, %s; ratios of the two choices furthest apart, of blocks of "
 			"fresh samples\n# %12s %-12s %21s %s\n", r->searches, ct_coll_name(part->coll),
-			part->backend, "size", "choices are", "ratio [99 %] blocks", " searches that chose");
+			part->backend, "size", "choices are", "ratio [99.5 %] blocks", " searches that chose");
 		for (size_t i = 0; i < part->nsizes; i++)
 			show_size(r, part, i, at + i);
 		snprintf(what, sizeof(what), "coll=%s backend=%s", ct_coll_name(part->coll), part->backend);

@@ -6,7 +6,7 @@
 
 enum { PIECE = 64 };
 
-static const double level = 0.99, least = 0.95, most = 1.05;
+static const double level = 0.995, least = 0.95, most = 1.05;
 
 void ct_alike_add(struct ct_alike *set, uint32_t cell)
 {
@@ -158,7 +158,7 @@ static void begin(struct ct_alike *set)
 
 ct_status ct_alike_run(const struct ct_alike_in *in)
 {
-	static const uint32_t looks[] = { 8, 12, 18, 27, 40, CT_ALIKE_BLOCKS };
+	static const uint32_t looks[] = { 9, 14, 21, 32, 48, 72, 108, CT_ALIKE_BLOCKS };
 	ct_status status = CT_OK;
 	uint64_t spent_ns = 0;
 

@@ -11,7 +11,7 @@
 
 #include "base/base.h"
 
-enum { CT_ALIKE_CELLS = 16, CT_ALIKE_BLOCKS = 60 };
+enum { CT_ALIKE_CELLS = 16, CT_ALIKE_BLOCKS = 160 };
 
 enum ct_alike_word {
 	CT_ALIKE_OPEN,       /* not resolved */
@@ -46,8 +46,8 @@ struct ct_alike_in {
 
 /*
  * Takes blocks of all sets in turns until each is resolved, has CT_ALIKE_BLOCKS blocks, or the budget is
- * spent. Looks at 8, 12, 18, 27, 40 and 60 blocks, each time with intervals of 99 %, so that all looks
- * together hold at least 94 %. A set of one cell is equivalent without samples. What TAKE and
+ * spent. Looks at 9, 14, 21, 32, 48, 72, 108 and 160 blocks, each time with intervals of 99.5 %, so that all
+ * looks together hold at least 96 %. A set of one cell is equivalent without samples. What TAKE and
  * AGREE say.
  */
 ct_status ct_alike_run(const struct ct_alike_in *in);

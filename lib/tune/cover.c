@@ -7,27 +7,37 @@
 
 #include "search.h"
 
+static const double as_fast = 0.02; /* a logarithm */
+
+/* By how much CELL is slower than the fastest from FIRST to LAST, on average: logarithms. */
+static double slower(const struct ct_search *s, uint32_t cell, size_t first, size_t last)
+{
+	double sum = 0;
+	size_t n = 0;
+
+	for (size_t i = first; i <= last; i++)
+		if (s->measured[i]) {
+			sum += ct_times(s, i, cell)->pooled - ct_times(s, i, s->best[i])->pooled;
+			n++;
+		}
+	return n > 0 ? sum / (double)n : 0;
+}
+
 /* The cell that serves all measured sizes from FIRST to LAST: the default if it does, else the one with
- * the least product of times. */
+ * the least product of times; of those that are as fast the first, so that other samples choose the same. */
 static uint32_t label(const struct ct_search *s, const bool *all, size_t first, size_t last)
 {
 	double least = INFINITY;
-	uint32_t chosen = 0;
 
-	for (uint32_t c = 0; c < s->ncells; c++) {
-		double sum = 0;
-
-		for (size_t i = first; i <= last && all[c]; i++)
-			if (s->measured[i])
-				sum += ct_times(s, i, c)->pooled - ct_times(s, i, s->best[i])->pooled;
-		if (all[c] && (c == 0 || sum < least)) {
-			chosen = c;
-			least = sum;
-		}
-		if (c == 0 && all[0])
-			break;
-	}
-	return chosen;
+	if (all[0])
+		return 0;
+	for (uint32_t c = 1; c < s->ncells; c++)
+		if (all[c])
+			least = fmin(least, slower(s, c, first, last));
+	for (uint32_t c = 1; c < s->ncells; c++)
+		if (all[c] && slower(s, c, first, last) <= least + as_fast)
+			return c;
+	return 0;
 }
 
 static void add(struct ct_search *s, size_t first, size_t last, const bool *all)

@@ -133,6 +133,7 @@ struct outcome {
 	size_t unresolved, measured;
 	size_t lies;              /* resolved, and not true */
 	size_t far;               /* sizes and searches with a loss of more than 10 % */
+	size_t apart;             /* sizes at which two of the searches choose what is more than 5 % apart */
 };
 
 /* Is what the search says of the default at size I true? That it loses nothing, or 5 % at most. */
@@ -173,12 +174,14 @@ static struct outcome outcome_of(double effort)
 		o.most_cost = fmax(o.most_cost, ((double)found.spent_ns - table.late_ns) / exhaustive());
 		ct_search_free(&found);
 	}
-	for (size_t i = 0; i < SIZES; i++)
+	for (size_t i = 0; i < SIZES; i++) {
 		o.spread = fmax(o.spread, high[i] / low[i]);
+		o.apart += high[i] > 1.05 * low[i];
+	}
 	o.mean = exp(o.mean);
-	print_message("# worst loss %.1f %%, mean %.2f %%, searches differ by at most %.1f %%, cost %.2f %% "
+	print_message("# worst loss %.1f %%, mean %.2f %%, searches differ by at most %.1f %% (beyond 5 %% at %zu sizes), cost %.2f %% "
 		"(%.2f at most), %zu of %zu not resolved, %zu resolved and not true, %zu beyond 10 %%\n", (o.worst - 1) * 100,
-		(o.mean - 1) * 100, (o.spread - 1) * 100, o.cost * 100, o.most_cost * 100, o.unresolved,
+		(o.mean - 1) * 100, (o.spread - 1) * 100, o.apart, o.cost * 100, o.most_cost * 100, o.unresolved,
 		o.measured, o.lies, o.far);
 	return o;
 }
