@@ -96,6 +96,33 @@ static ct_status verify(const struct export_settings *s, const struct ct_exporte
 	return status;
 }
 
+/* Of rules of one key none overlap, so what overlaps RULE came of it. */
+static bool kept(const struct ct_rules *joined, const struct ct_rule *rule)
+{
+	for (size_t k = 0; k < ct_rules_count(joined); k++) {
+		const struct ct_rule *j = ct_rules_at(joined, k);
+
+		if (j->coll == rule->coll && j->type == rule->type && strcmp(j->backend, rule->backend) == 0 &&
+			j->low <= rule->high && rule->low <= j->high)
+			return true;
+	}
+	return false;
+}
+
+/* The other search chose otherwise at all of their sizes, or its default, and neither file tells what this
+ * setting takes with that number of ranks. */
+static void tell_left_out(const char *name, const struct ct_rules *rules, const struct ct_rules *joined)
+{
+	for (size_t i = 0; i < ct_rules_count(rules); i++) {
+		const struct ct_rule *rule = ct_rules_at(rules, i);
+
+		if (!kept(joined, rule))
+			fprintf(stderr, "colltune export: left out, since the other search chose otherwise: %s /rules/%zu, "
+				"%s of %s, %llu to %llu B\n", name, i, ct_coll_name(rule->coll), rule->backend,
+				(unsigned long long)rule->low, (unsigned long long)rule->high);
+	}
+}
+
 /* The rules, joined with others by --join. */
 static ct_status load(const struct export_settings *s, const char *name, struct ct_rules **rules)
 {
@@ -114,11 +141,14 @@ static ct_status load(const struct export_settings *s, const char *name, struct 
 		status = ct_fail(CT_INVALID, "%s and %s have nothing in common: between them the defaults stay", name,
 			s->join);
 	}
-	if (status == CT_OK)
+	if (status == CT_OK) {
 		fprintf(stderr, "colltune export: of %zu and %zu rules %zu are common, for %llu to %llu ranks per "
 			"node\n", ct_rules_count(own), ct_rules_count(other), ct_rules_count(*rules),
 			(unsigned long long)ct_rules_scope(*rules)->ranks_low,
 			(unsigned long long)ct_rules_scope(*rules)->ranks_high);
+		tell_left_out(name, own, *rules);
+		tell_left_out(s->join, other, *rules);
+	}
 	ct_rules_free(other);
 	ct_rules_free(own);
 	return status;

@@ -152,6 +152,8 @@ rules_of 4
 ok "rules of two numbers of ranks are joined" "$COLLTUNE" export "$tmp/ranks2.json" --join "$tmp/ranks4.json" \
 	--to rules -o "$tmp/joined.json"
 like "which is told" "$err" 'of 2 and 2 rules 1 are common, for 2 to 4 ranks per node'
+is "and what is left out, by file and place" "$(grep -c "left out.* /rules/1, allreduce of native, 1024 to " <<< "$err")" 2
+unlike "but nothing that is kept" "$err" 'left out.*/rules/0'
 is "what both chose, with its ranks and the fewer samples" "$(python3 -c '
 import json, sys
 import jsonschema
