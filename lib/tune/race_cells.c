@@ -8,7 +8,7 @@
 enum { MOVES = 3 };
 
 static const double hopeless = 1.05, model_hopeless = 2, worth_knobs = 1.5, new_hope = 0.03, small_part = 12,
-	much_slower = 2.5, far_off = 1.5, at_once = 0.25, always = 0.03, far_guess = 0.4;
+	much_slower = 2.5, far_off = 1.5, at_once = 0.25, always = 0.035, far_guess = 0.4;
 
 /* The least that any cell is expected to take at size I, as a logarithm: its guess and one deviation. */
 static double least_expected(const struct ct_race *run, size_t i)
