@@ -23,9 +23,8 @@ colltune_SOURCES += bench/ladder.h bench/ladder.c bench/ladder_show.c bench/osu.
 # The machine files of all hosts.
 colltune_SOURCES += bench/machines.h bench/machines.c
 colltune_SOURCES += bench/rails.h bench/rails.c
-# Results as a page; style, script and chart library are put into the program by the assembler, which make does not
-# see.
-bench/libassets_la-report_assets.lo: bench/report/page.css bench/report/page.js
+# Results as a page; style, script and chart library are put into the program: touch report_assets.c after a
+# change of page.css or page.js, make does not see that it takes them in.
 colltune_SOURCES += bench/report.h bench/report.c bench/report_read.c bench/report_series.c \
 	bench/report_html.h bench/report_html.c bench/report_tables.c bench/report_text.c bench/report_time.h \
 	bench/report_time.c bench/report_baseline.c
