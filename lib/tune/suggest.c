@@ -36,6 +36,10 @@ static void say_how(const struct ct_tune_part *part, const char *path, struct ct
 		snprintf(f->set, sizeof(f->set), "colltune export %.80s --to openmpi -o FILE; mpirun --mca "
 			"coll_tuned_use_dynamic_rules 1 --mca coll_tuned_dynamic_rules_filename FILE", file);
 		snprintf(f->undo, sizeof(f->undo), "leave out both --mca options");
+	} else if (strcmp(part->backend, "nccl") == 0) {
+		snprintf(f->set, sizeof(f->set), "on every rank COLLTUNE_RULES=%.100s and "
+			"NCCL_TUNER_PLUGIN=libnccl-tuner-colltune.so", file);
+		snprintf(f->undo, sizeof(f->undo), "leave out both variables");
 	} else {
 		snprintf(f->set, sizeof(f->set), "give %.100s to the job as its rules file", file);
 		snprintf(f->undo, sizeof(f->undo), "start the job without the rules file");
@@ -56,9 +60,12 @@ static ct_status add_rule(const struct ct_tune_part *part, const struct ct_stret
 	if (s->samples > 0)
 		snprintf(checked, sizeof(checked), "%u fresh samples each at %s B", s->samples,
 			ct_size_text(part->sizes[s->checked_at], at));
-	snprintf(f->seen, sizeof(f->seen), "%s of %s from %s to %s B is faster by %s than by default; %s",
+	/* kept for what the search saw, which the fresh samples neither confirm nor refute */
+	snprintf(f->seen, sizeof(f->seen), "%s of %s from %s to %s B %s by %s than by default; %s",
 		ct_coll_name(part->coll), part->backend, ct_size_text(part->sizes[s->first], low),
-		ct_size_text(part->sizes[s->last], high), name, checked);
+		ct_size_text(part->sizes[s->last], high),
+		s->samples > 0 && s->low > 1 ? "is faster" : "was faster in the search, which is not confirmed,", name,
+		checked);
 	say_how(part, path, f);
 	if (*own > 0 && *new > 0)
 		snprintf(f->expected, sizeof(f->expected), "%.2f times by the model of its links",
