@@ -54,18 +54,14 @@ int64_t ct_nccl_cell(const struct ct_nccl *row, const struct ct_coll_desc *desc)
 	return a < 0 || p < 0 ? CT_TUNER_NONE : a + 256 * (int64_t)p + 65536 * desc->knob[0];
 }
 
-/* The table of costs that was shown last. Ranks of one process that prepare the same operation show the same. */
+/* The table of costs that was shown last. Ranks of one process that prepare the same operation show the same, so it
+ * does not matter whose is kept. */
 static void read_costs(struct ct_tuner_sweep *sweep, float us[CT_NCCL_ALGOS][CT_NCCL_PROTOS])
 {
-	uint64_t before;
-
-	do {
-		before = atomic_load(&sweep->seen);
-		memcpy(us, sweep->cost_us, sizeof(sweep->cost_us));
-		atomic_thread_fence(memory_order_acquire);
-		if (before % 2 != 0)
-			sched_yield();
-	} while (before % 2 != 0 || atomic_load(&sweep->seen) != before);
+	while (atomic_exchange(&sweep->writing, true))
+		sched_yield();
+	memcpy(us, sweep->cost_us, sizeof(sweep->cost_us));
+	atomic_store(&sweep->writing, false);
 }
 
 /* The costs that the library shows for REQ, which nobody runs; below 0: not possible. */
