@@ -173,6 +173,9 @@ ct_status ct_nccl_plugins_open(struct ct_nccl *row);
 /* After it: has the library taken them? CT_UNSUPPORTED if not, and one must be. */
 ct_status ct_nccl_plugins_check(struct ct_nccl *row);
 
+/* NCCL's number of the collective, as its tuner knows it; -1: its tuner is not asked. */
+int ct_nccl_func(ct_coll coll);
+
 /* Around REQ's first start: what the library chose for it, and why, goes to REQ->told. */
 void ct_nccl_watch(struct ct_nccl *row, struct ct_nccl_req *req);
 void ct_nccl_watched(struct ct_nccl *row, struct ct_nccl_req *req);

@@ -8,7 +8,8 @@
 
 #include "nccl_api.h"
 
-enum { FEW = 2, MANY = 4 << 20 }; /* elements of what is asked about at first: 8 B, 16 MiB */
+/* Elements of what is asked about at first: 8 B, 16 MiB, of each rank where a rank has a block; how often. */
+enum { FEW = 2, MANY = 4 << 20, TRIES = 1000 };
 
 /* What NCCL 2.28 knows for each collective (src/graph/tuning.cc: ring alone for broadcast and reduce, LL and LL128 for
  * ring and tree alone, tree for sums to all alone); which of them are possible here its own table says. */
@@ -54,18 +55,24 @@ int64_t ct_nccl_cell(const struct ct_nccl *row, const struct ct_coll_desc *desc)
 	return a < 0 || p < 0 ? CT_TUNER_NONE : a + 256 * (int64_t)p + 65536 * desc->knob[0];
 }
 
-/* The table of costs that was shown last. Ranks of one process that prepare the same operation show the same, so it
- * does not matter whose is kept. */
-static void read_costs(struct ct_tuner_sweep *sweep, float us[CT_NCCL_ALGOS][CT_NCCL_PROTOS])
+/* The table that was shown last, if it is one for REQ: other ranks of this process ask too, and may be ahead. */
+static bool read_costs(const struct ct_nccl *row, const struct ct_nccl_req *req,
+	float us[CT_NCCL_ALGOS][CT_NCCL_PROTOS])
 {
+	struct ct_tuner_sweep *sweep = row->sweep;
+	bool mine;
+
 	while (atomic_exchange(&sweep->writing, true))
 		sched_yield();
+	mine = sweep->func == ct_nccl_func(req->desc.coll) && sweep->bytes == ct_coll_bytes(req->desc.coll,
+		row->nranks, req->desc.count, req->desc.type) && atomic_load(&sweep->seen) > 0;
 	memcpy(us, sweep->cost_us, sizeof(sweep->cost_us));
 	atomic_store(&sweep->writing, false);
+	return mine;
 }
 
-/* The costs that the library shows for REQ, which nobody runs; below 0: not possible. */
-static ct_status ask(struct ct_nccl *row, const struct ct_nccl_req *req, float us[CT_NCCL_ALGOS][CT_NCCL_PROTOS])
+/* Has the library show its tuner what it would do for REQ, which nobody runs. */
+static ct_status simulate(struct ct_nccl *row, const struct ct_nccl_req *req)
 {
 	struct ct_nccl_sim sim = { sizeof(sim), CT_NCCL_SIM_MAGIC, CT_NCCL_SIM_VERSION, -1 };
 	int issued, rc;
@@ -78,10 +85,23 @@ static ct_status ask(struct ct_nccl *row, const struct ct_nccl_req *req, float u
 		rc = row->lib.call.simulate_end(&sim); /* in any case: a group that is open stays open */
 	}
 	atomic_store(&row->sweep->watch, false);
-	if (issued != CT_NCCL_SUCCESS || rc != CT_NCCL_SUCCESS)
-		return ct_nccl_status(&row->lib, row->comm, "ncclGroupSimulateEnd", issued != CT_NCCL_SUCCESS ? issued : rc);
-	read_costs(row->sweep, us);
-	return CT_OK;
+	if (issued == CT_NCCL_SUCCESS)
+		issued = rc;
+	return ct_nccl_status(&row->lib, row->comm, "ncclGroupSimulateEnd", issued);
+}
+
+/* The costs that the library shows for REQ; below 0: not possible. */
+static ct_status ask(struct ct_nccl *row, const struct ct_nccl_req *req, float us[CT_NCCL_ALGOS][CT_NCCL_PROTOS])
+{
+	for (int i = 0; i < TRIES; i++) {
+		ct_status status = simulate(row, req);
+
+		if (status != CT_OK || read_costs(row, req, us))
+			return status;
+		sched_yield();
+	}
+	return ct_fail(CT_UNSUPPORTED, "%s shows its tuner no costs of %s", row->lib.product,
+		ct_coll_name(req->desc.coll));
 }
 
 static bool has(float us[CT_NCCL_ALGOS][CT_NCCL_PROTOS], int64_t cell)

@@ -149,8 +149,7 @@ ct_status ct_nccl_plugins_check(struct ct_nccl *row)
 
 /* ---- what they tell of an operation ---------------------------------------------------------- */
 
-/* NCCL's number of the collective; -1: its tuner is not asked. */
-static int func_of(ct_coll coll)
+int ct_nccl_func(ct_coll coll)
 {
 	switch (coll) {
 	case CT_BROADCAST:
@@ -170,7 +169,7 @@ static int func_of(ct_coll coll)
 
 void ct_nccl_watch(struct ct_nccl *row, struct ct_nccl_req *req)
 {
-	if (req->watched || func_of(req->desc.coll) < 0)
+	if (req->watched || ct_nccl_func(req->desc.coll) < 0)
 		return;
 	req->watched = req->watching = true;
 	if (row->profiler != NULL)
@@ -255,7 +254,7 @@ static void ask_tuner(const struct ct_nccl *row, struct ct_nccl_req *req)
 	memcpy(rules, seen->rules, sizeof(rules));
 	rules[sizeof(rules) - 1] = '\0';
 	if (before == 0 || before % 2 != 0 || atomic_load(&seen->seen) != before ||
-		func != func_of(req->desc.coll) ||
+		func != ct_nccl_func(req->desc.coll) ||
 		bytes != ct_coll_bytes(req->desc.coll, row->nranks, req->desc.count, req->desc.type))
 		return;
 	tell_costs(seen, us, &req->told);
