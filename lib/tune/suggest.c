@@ -61,7 +61,7 @@ static ct_status add_rule(const struct ct_tune_part *part, const struct ct_stret
 		snprintf(checked, sizeof(checked), "%u fresh samples each at %s B", s->samples,
 			ct_size_text(part->sizes[s->checked_at], at));
 	/* kept for what the search saw, which the fresh samples neither confirm nor refute */
-	snprintf(f->seen, sizeof(f->seen), "%s of %s from %s to %s B %s by %s than by default; %s",
+	snprintf(f->seen, sizeof(f->seen), "%s of %s from %s to %s B %s by %.56s than by default; %s",
 		ct_coll_name(part->coll), part->backend, ct_size_text(part->sizes[s->first], low),
 		ct_size_text(part->sizes[s->last], high),
 		s->samples > 0 && s->low > 1 ? "is faster" : "was faster in the search, which is not confirmed,", name,
