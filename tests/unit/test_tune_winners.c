@@ -47,23 +47,37 @@ static void set(struct ct_tune_part *part, size_t i, uint32_t cell, uint64_t med
 	t->high = median + median / 10;
 }
 
-static json_t *winners(struct ct_tune_part *parts, size_t n)
+/* WHOLE, which must be a rules file. */
+static json_t *readable(json_t *whole)
 {
-	struct ct_host host = { .ranks = 2 };
-	struct ct_world world = { .nranks = 2, .nhosts = 1, .hosts = &host };
-	struct ct_tuned tuned = { .parts = parts, .nparts = n };
-	json_t *whole = ct_tune_winners(&tuned, &world, "sha256:"
-		"0000000000000000000000000000000000000000000000000000000000000000", NULL);
 	struct ct_rules *rules = NULL;
 	char *text;
 
 	assert_non_null(whole);
 	text = json_dumps(whole, 0);
-	if (ct_rules_parse(text, strlen(text), "winners", &rules) != CT_OK) /* it is a rules file */
+	if (ct_rules_parse(text, strlen(text), "winners", &rules) != CT_OK)
 		fail_msg("%s", ct_why());
 	ct_rules_free(rules);
 	free(text);
 	return whole;
+}
+
+static const char machine[] = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+/* What MAKE writes of the parts, found by two ranks of one host. */
+static json_t *written(struct ct_tune_part *parts, size_t n,
+	json_t *(*make)(const struct ct_tuned *, const struct ct_world *, const char *, const char *))
+{
+	struct ct_host host = { .ranks = 2 };
+	struct ct_world world = { .nranks = 2, .nhosts = 1, .hosts = &host };
+	struct ct_tuned tuned = { .parts = parts, .nparts = n };
+
+	return readable(make(&tuned, &world, machine, NULL));
+}
+
+static json_t *winners(struct ct_tune_part *parts, size_t n)
+{
+	return written(parts, n, ct_tune_winners);
 }
 
 static void expect(const json_t *whole, size_t i, const char *backend, const char *algo, json_int_t low,
@@ -82,6 +96,43 @@ static void expect(const json_t *whole, size_t i, const char *backend, const cha
 static size_t count(const json_t *whole)
 {
 	return json_array_size(json_object_get(whole, "rules"));
+}
+
+/* NCCL's cell in the words of the tuner plugin, and on a stand-in marked so. */
+static void cells_of_nccl(void **state)
+{
+	static struct made m;
+	struct ct_tune_part part;
+	const json_t *what;
+	json_t *whole;
+
+	(void)state;
+	make_part(&part, &m, "nccl");
+	part.library = "NCCL 2.28.9";
+	part.path = "stand-in, no GPU, driver for CUDA 13.0";
+	strcpy(m.cells[1].backend, "nccl");
+	strcpy(m.cells[1].algo, "ring/ll128");
+	strcpy(m.cells[1].knob_name[0], "channels");
+	part.found.stretch[0].cell = 1;
+	for (size_t i = 0; i < SIZES; i++) {
+		set(&part, i, 0, 100);
+		set(&part, i, 1, 50);
+	}
+	for (int64_t channels = 0; channels <= 8; channels += 8) {
+		m.cells[1].knob[0] = channels;
+		whole = written(&part, 1, ct_tune_rules);
+		expect(whole, 0, "nccl", "ring", 8, 128);
+		what = json_object_get(json_array_get(json_object_get(whole, "rules"), 0), "set");
+		assert_string_equal(json_string_value(json_object_get(what, "proto")), "ll128");
+		assert_int_equal(json_object_size(what), channels == 0 ? 2 : 3);
+		assert_int_equal(json_integer_value(json_object_get(what, "channels")), channels);
+		assert_true(json_is_true(json_object_get(json_object_get(whole, "scope"), "emulated")));
+		json_decref(whole);
+	}
+	part.path = "NVIDIA H100, driver for CUDA 13.0";
+	whole = written(&part, 1, ct_tune_rules);
+	assert_null(json_object_get(json_object_get(whole, "scope"), "emulated"));
+	json_decref(whole);
 }
 
 static void one_backend(void **state)
@@ -137,7 +188,7 @@ static void two_backends(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(one_backend), cmocka_unit_test(two_backends) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(cells_of_nccl), cmocka_unit_test(one_backend), cmocka_unit_test(two_backends) };
 
 	return cmocka_run_group_tests_name("tune_winners", tests, NULL, NULL);
 }
