@@ -25,7 +25,8 @@ EXTRA_DIST += scripts/capture $(check_tests) \
 	scripts/demo scripts/gpu-check scripts/setup scripts/test \
 	scripts/bench-fabric scripts/bench-perftest scripts/bench-perftest.py scripts/bench-tune \
 	scripts/cost-table scripts/count-instructions scripts/count-instructions.py \
-	scripts/bench-ucx scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh
+	scripts/bench-ucx scripts/bench-training scripts/bench-tune-testbed \
+	scripts/testbed scripts/testbed-guest scripts/testbed-init scripts/testbed-rsh
 
 # Native collectives against the MPI library's own, on this machine; minutes, not a test.
 .PHONY: bench-peers

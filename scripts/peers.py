@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What agree-mpi, bench-peers and bench-ucx share: launching, reading result records, ratios with intervals."""
+"""What the benchmarks share: launching, reading result records, the machine's name, ratios with intervals."""
 import json
 import math
 import os
+import platform
+import re
 import subprocess
 import sys
 
@@ -10,6 +12,19 @@ import sys
 def fail(text, status=3):
     print(f"{os.path.basename(sys.argv[0])}: {text}", file=sys.stderr)
     sys.exit(status)
+
+
+def machine_name():
+    """A short name from the processor's model: "intel-xeon-processor-2cpu"."""
+    model = platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            found = re.search(r"^model name\s*:\s*(.*)$", file.read(), re.MULTILINE)
+        model = found.group(1) if found else model
+    except OSError:
+        pass
+    model = re.sub(r"\((R|TM|tm)\)|@.*|\bCPU\b", " ", model)
+    return "-".join(re.findall(r"[a-z0-9.]+", model.lower())[:5]) + f"-{os.cpu_count()}cpu"
 
 
 def launch(mpirun, command, timeout_s):
