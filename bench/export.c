@@ -12,7 +12,7 @@ enum { NAMES = 32, MODE = 0644 };
 
 struct export_settings {
 	char *to, *output, *rules_path, *launch, *module_dir, *join;
-	bool verify;
+	bool verify, same_arguments;
 };
 
 #define AT(field) offsetof(struct export_settings, field)
@@ -20,11 +20,13 @@ static const struct ct_option own_options[] = {
 	{ "to", 0, CT_OPT_TEXT, AT(to), NULL, 0, 0, NULL, "WHAT",
 		"openmpi, openmpi-json, openmpi-params, nccl, nccl-csv, nccl-conf, ucc, ucx, rules or env" },
 	{ "join", 0, CT_OPT_TEXT, AT(join), NULL, 0, 0, NULL, "RULES",
-		"rules found with another number of ranks: write what both chose, for the numbers between too" },
+		"rules found with another number of ranks: write what is good with both, for the numbers between too" },
 	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "FILE",
 		"write there instead of to standard output" },
 	{ "rules-path", 0, CT_OPT_TEXT, AT(rules_path), NULL, 0, 0, NULL, "FILE",
 		"openmpi-params, env: where the file they point to lies on the nodes" },
+	{ "same-arguments", 0, CT_OPT_FLAG, AT(same_arguments), NULL, 0, 0, NULL, NULL,
+		"openmpi: rules of gather and scatter too, for programs that pass the same counts on all ranks" },
 	{ "verify", 0, CT_OPT_FLAG, AT(verify), NULL, 0, 0, NULL, NULL,
 		"openmpi, with -o: launch twice; does the algorithm of each rule run, is its gain there?" },
 	{ "launch", 0, CT_OPT_TEXT, AT(launch), "mpirun", 0, 0, NULL, "WORDS",
@@ -82,44 +84,47 @@ static ct_status put(const struct export_settings *s, const struct ct_export *ou
 
 /* *CODE: 1 when another algorithm ran than the file says. */
 static ct_status verify(const struct export_settings *s, const struct ct_exporter *to,
-	const struct ct_rules *rules, const char *rules_name, int *code)
+	const struct ct_verify_in *in, int *code)
 {
-	struct ct_verify_in in = { rules, rules_name, s->output, s->launch, s->module_dir };
 	struct ct_verified verified;
 	ct_status status;
 
 	if (strcmp(to->name, "openmpi") != 0 || s->output == NULL)
 		return ct_fail(CT_UNSUPPORTED, "--verify: %s", s->output == NULL ? "needs -o FILE" :
 			"only --to openmpi can be verified; this file was written, and not verified");
-	status = ct_verify_openmpi(&in, &verified);
+	status = ct_verify_openmpi(in, &verified);
 	*code = verified.other > 0 || verified.ran == 0 ? CT_EXIT_FAIL : CT_EXIT_PASS;
 	return status;
 }
 
-/* Of rules of one key none overlap, so what overlaps RULE came of it. */
-static bool kept(const struct ct_rules *joined, const struct ct_rule *rule)
+/* Is RULE's setting that of a joined rule at some of its sizes? *OTHER: there is another one in its place. */
+static bool kept(const struct ct_rules *joined, const struct ct_rule *rule, bool *other)
 {
+	*other = false;
 	for (size_t k = 0; k < ct_rules_count(joined); k++) {
 		const struct ct_rule *j = ct_rules_at(joined, k);
 
-		if (j->coll == rule->coll && j->type == rule->type && strcmp(j->backend, rule->backend) == 0 &&
-			j->low <= rule->high && rule->low <= j->high)
+		if (ct_rule_key_order(j, rule) != 0 || j->low > rule->high || rule->low > j->high)
+			continue;
+		if (ct_rule_same_setting(j, rule))
 			return true;
+		*other = true;
 	}
 	return false;
 }
 
-/* The other search chose otherwise at all of their sizes, or its default, and neither file tells what this
- * setting takes with that number of ranks. */
+/* Rules of which nothing came, each with the reason. */
 static void tell_left_out(const char *name, const struct ct_rules *rules, const struct ct_rules *joined)
 {
 	for (size_t i = 0; i < ct_rules_count(rules); i++) {
 		const struct ct_rule *rule = ct_rules_at(rules, i);
+		bool other;
 
-		if (!kept(joined, rule))
-			fprintf(stderr, "colltune export: left out, since the other search chose otherwise: %s /rules/%zu, "
-				"%s of %s, %llu to %llu B\n", name, i, ct_coll_name(rule->coll), rule->backend,
-				(unsigned long long)rule->low, (unsigned long long)rule->high);
+		if (!kept(joined, rule, &other))
+			fprintf(stderr, "colltune export: left out, since %s with both numbers of ranks: %s /rules/%u, "
+				"%s of %s, %llu to %llu B\n", other ? "another setting is better" :
+				"it is not known to be good", name, rule->index, ct_coll_name(rule->coll),
+				rule->backend, (unsigned long long)rule->low, (unsigned long long)rule->high);
 	}
 }
 
@@ -138,12 +143,13 @@ static ct_status load(const struct export_settings *s, const char *name, struct 
 	if (status == CT_OK && ct_rules_count(*rules) == 0) {
 		ct_rules_free(*rules);
 		*rules = NULL;
-		status = ct_fail(CT_INVALID, "%s and %s have nothing in common: between them the defaults stay", name,
+		status = ct_fail(CT_INVALID, "%s and %s have nothing in common that is known to be good: the defaults stay", name,
 			s->join);
 	}
 	if (status == CT_OK) {
-		fprintf(stderr, "colltune export: of %zu and %zu rules %zu are common, for %llu to %llu ranks per "
-			"node\n", ct_rules_count(own), ct_rules_count(other), ct_rules_count(*rules),
+		fprintf(stderr, "colltune export: of %zu and %zu rules, and what was measured beside them: %zu rules "
+			"for %llu to %llu ranks per node\n", ct_rules_count(own), ct_rules_count(other),
+			ct_rules_count(*rules),
 			(unsigned long long)ct_rules_scope(*rules)->ranks_low,
 			(unsigned long long)ct_rules_scope(*rules)->ranks_high);
 		tell_left_out(name, own, *rules);
@@ -157,7 +163,7 @@ static ct_status load(const struct export_settings *s, const char *name, struct 
 static ct_status write_out(const struct export_settings *s, const struct ct_exporter *to,
 	const char *rules_name, int *code)
 {
-	struct ct_export_in in = { .rules_path = s->rules_path };
+	struct ct_export_in in = { .rules_path = s->rules_path, .same_arguments = s->same_arguments };
 	struct ct_rules *rules = NULL;
 	struct ct_export out = { 0 };
 	ct_status status = load(s, rules_name, &rules);
@@ -175,8 +181,11 @@ static ct_status write_out(const struct export_settings *s, const struct ct_expo
 	if (status == CT_OK && s->output != NULL)
 		fprintf(stderr, "colltune export: %u rules to %s; to use it: %s\n", out.written, s->output,
 			to->use);
-	if (status == CT_OK && s->verify)
-		status = verify(s, to, rules, rules_name, code);
+	if (status == CT_OK && s->verify) {
+		struct ct_verify_in what = { rules, rules_name, s->output, &out, s->launch, s->module_dir };
+
+		status = verify(s, to, &what, code);
+	}
 	ct_export_free(&out);
 	ct_rules_free(rules);
 	return status;

@@ -22,7 +22,7 @@ static const struct ct_option own_options[] = {
 		"transport of backend native: auto, self, shm, tcp, verbs" },
 	{ "budget", 0, CT_OPT_TIME, AT(budget), "60s", 1e6, 8.64e13, NULL, "TIME",
 		"most time of the search; it ends by itself once it knows" },
-	{ "effort", 0, CT_OPT_REAL, AT(effort), "0.048", 0.001, 1, NULL, "X",
+	{ "effort", 0, CT_OPT_REAL, AT(effort), "0.052", 0.001, 1, NULL, "X",
 		"most share of the time of an exhaustive sweep to spend" },
 	{ "output", 'o', CT_OPT_TEXT, AT(output), NULL, 0, 0, NULL, "FILE",
 		"write the rules there (colltune-rules/1)" },
@@ -65,7 +65,7 @@ static const struct ct_cli cli = {
 	.command = "tune",
 	.args = "OPERATION...",
 	.text = "Search the fastest algorithms and knobs of operations (allreduce, alltoall, allgather, "
-		"reduce_scatter, broadcast) over everything that the backends list, in one launch (mpirun -n 4 "
+		"reduce_scatter, broadcast, reduce, gather, scatter) over everything that the backends list, in one launch (mpirun -n 4 "
 		"colltune tune allreduce), or with threads (-t 4). The default is always among them. The rules "
 		"that come of it name their gain with its interval; where there is none, defaults are best.",
 	.lists = ct_tune_options,

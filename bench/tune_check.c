@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "topo/topo.h"
+
 enum { SIZES = 3 };
 
 struct checking {
@@ -19,6 +21,7 @@ struct checking {
 	const char *(*seen)(void);
 	void (*reset)(void);
 	unsigned good, bad, open;
+	unsigned rules, blocks; /* measured; of samples that the budget was enough for, on all ranks */
 };
 
 static void find_witness(struct checking *c)
@@ -67,9 +70,9 @@ static ct_status candidate_of(const struct checking *c, const struct ct_rule *ru
 		}
 		return CT_OK;
 	}
-	return ct_fail(CT_INVALID, "/rules/%u: %s has no algorithm %s for %s here", rule->index,
+	return ct_fail(CT_INVALID, "/rules/%u: %s has no algorithm %s for %s here%s%s", rule->index,
 		rule->backend, algo != NULL && algo->text != NULL ? algo->text : "(none)",
-		ct_coll_name(rule->coll));
+		ct_coll_name(rule->coll), caps->fixed[0] != '\0' ? ": " : "", caps->fixed);
 }
 
 /* ---- the sizes of one rule ------------------------------------------------------------------- */
@@ -118,6 +121,11 @@ static void tell(struct sizes *s)
 		s->c->good += strcmp(word, "faster") == 0 || strcmp(word, "equivalent") == 0;
 		s->c->bad += strcmp(word, "slower") == 0;
 		s->c->open += set->word == CT_ALIKE_OPEN;
+		if (!isfinite(set->ratio.high)) {
+			printf("the budget ended after %u block%s of samples: not resolved\n", set->blocks,
+				set->blocks == 1 ? "" : "s");
+			continue;
+		}
 		printf("%.2f [%.2f %.2f] times as fast as the default: %s\n", set->ratio.ratio, set->ratio.low,
 			set->ratio.high, word);
 	}
@@ -133,14 +141,21 @@ static ct_status measure(struct sizes *s, uint64_t budget_ns)
 	for (size_t i = 0; i < s->n; i++)
 		s->set[i] = (struct ct_alike){ .cell = { 0, 1 }, .n = 2, .order = true };
 	status = ct_alike_run(&in);
+	s->c->rules += s->n > 0;
+	for (size_t i = 0; i < s->n; i++)
+		s->c->blocks += s->set[i].n > 1 ? s->set[i].blocks : 2; /* 2: it does not run, which is an answer */
 	if (status == CT_OK && s->c->rank->world.rank == 0)
 		tell(s);
+	if (status == CT_OK && s->c->rank->world.rank == 0 && s->n == 0)
+		printf("# check: /rules/%u %s: of no size that %u ranks can run and -e allows\n", s->rule->index,
+			ct_coll_name(s->rule->coll), s->c->rank->world.nranks);
 	return status;
 }
 
 /* What a rules file decides cannot be forced otherwise in the same launch, so nothing else is asked. */
 static ct_status witness(struct sizes *s)
 {
+	static const bool verified = true;
 	struct checking *c = s->c;
 	ct_status status = CT_OK;
 
@@ -148,7 +163,7 @@ static ct_status witness(struct sizes *s)
 		struct ct_test test = { .coll = s->rule->coll, .type = c->type, .op = CT_SUM,
 			.bytes = s->bytes[i] };
 		struct ct_trial trial = { .test = &test, .which = s->which, .n = 1, .samples = 1,
-			.verify = true };
+			.verify = &verified };
 		uint64_t ns = 0;
 		ct_status each = CT_OK;
 		struct ct_trial_out out = { &ns, &each, 0 };
@@ -203,8 +218,31 @@ static ct_status check_rule(struct checking *c, const struct ct_rule *rule, uint
 	return status;
 }
 
+/* Of another machine, or for another version of the library that is measured here. */
+static ct_status tell_others(const struct checking *c, const struct ct_rules_scope *scope)
+{
+	const struct ct_coll_caps *caps = ct_trials_caps(c->trials, 0, NULL);
+	const char *wanted = scope->fingerprint != NULL ? scope->fingerprint : scope->machine;
+	char mine[CT_MACHINE_HASH_ROOM > CT_SHA256_TEXT ? CT_MACHINE_HASH_ROOM : CT_SHA256_TEXT];
+	char name[32], version[16];
+	struct ct_machine *here = NULL;
+	ct_status status = scope->fingerprint != NULL ? ct_rules_fingerprint("", mine) : ct_machine_read(NULL, &here);
+
+	if (status == CT_OK && here != NULL)
+		status = ct_machine_hash(here, mine);
+	ct_machine_free(here);
+	if (status == CT_OK && strcmp(mine, wanted) != 0)
+		printf("# check: found on another machine (%.19s, this one is %.19s), so a job would not take them\n",
+			wanted, mine);
+	for (size_t i = 0; i < scope->nlibs && ct_tune_library(caps->library, name, version); i++)
+		if (strcmp(scope->libs[i].name, name) == 0 && strcmp(scope->libs[i].version, version) != 0)
+			printf("# check: found with %s %s, this is %s, so a job would not take them\n",
+				scope->libs[i].name, scope->libs[i].version, caps->library);
+	return status;
+}
+
 /* Rank 0: where the rules were found, which --check does not insist on. */
-static void tell_scope(const struct checking *c, const struct ct_rules *rules)
+static ct_status tell_scope(const struct checking *c, const struct ct_rules *rules)
 {
 	const struct ct_rules_scope *scope = ct_rules_scope(rules);
 	const struct ct_world *w = &c->rank->world;
@@ -218,6 +256,7 @@ static void tell_scope(const struct checking *c, const struct ct_rules *rules)
 		inside ? "within" : "outside, so a job would not take them");
 	if (scope->overlap != NULL)
 		printf("# check: found while a thread of each rank worked beside (--overlap %s)\n", scope->overlap);
+	return tell_others(c, scope);
 }
 
 static unsigned count_rules(const struct ct_rules *rules, const char *backend)
@@ -227,6 +266,20 @@ static unsigned count_rules(const struct ct_rules *rules, const char *backend)
 	for (size_t i = 0; i < ct_rules_count(rules); i++)
 		n += strcmp(ct_rules_at(rules, i)->backend, backend) == 0;
 	return n;
+}
+
+/* CT_INVALID, on all ranks: it was nowhere enough for more than a block of samples. */
+static ct_status tell_all(const struct checking *c, uint64_t budget_ns)
+{
+	char budget[32];
+
+	if (c->rules > 0 && c->blocks <= c->rules)
+		return ct_fail(CT_INVALID, "a budget of %s is too small: it ended within the first samples of each rule",
+			ct_time_text(budget_ns, budget));
+	if (c->rank->world.rank == 0)
+		printf("# checked %s: %u sizes equivalent or faster, %u slower, %u not resolved\n", c->base.backend,
+			c->good, c->bad, c->open);
+	return CT_OK;
 }
 
 ct_status ct_tune_check(struct ct_rank *rank, const struct ct_tune_settings *s, const char *backend,
@@ -244,14 +297,14 @@ ct_status ct_tune_check(struct ct_rank *rank, const struct ct_tune_settings *s, 
 	if (status == CT_OK && ct_trials_caps(c.trials, 0, &why) == NULL)
 		status = ct_fail(CT_UNSUPPORTED, "%s: %s", c.base.backend, why);
 	if (status == CT_OK && rank->world.rank == 0 && c.seen == NULL)
-		tell_scope(&c, rules);
+		status = tell_scope(&c, rules);
+	status = ct_session_agree(rank->session, status);
 	for (size_t i = 0; status == CT_OK && i < ct_rules_count(rules); i++)
 		if (strcmp(ct_rules_at(rules, i)->backend, c.base.backend) == 0)
 			status = check_rule(&c, ct_rules_at(rules, i),
 				s->budget / count_rules(rules, c.base.backend));
-	if (status == CT_OK && rank->world.rank == 0 && c.seen == NULL)
-		printf("# checked %s: %u sizes equivalent or faster, %u slower, %u not resolved\n", c.base.backend,
-			c.good, c.bad, c.open);
+	if (status == CT_OK && c.seen == NULL)
+		status = tell_all(&c, s->budget);
 	ct_trials_close(c.trials);
 	ct_rules_free(rules);
 	return status;

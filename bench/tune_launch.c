@@ -354,7 +354,10 @@ static ct_status end(const struct launching *l)
 {
 	struct ct_findings findings = { .n = 0 };
 	struct ct_buf text = ct_buf_make(SIZE_MAX);
-	ct_status status = suggest(l, &findings);
+	char budget[32];
+	ct_status status = l->launched + l->kept > 1 ? suggest(l, &findings) :
+		ct_fail(CT_INVALID, "a budget of %s is too small: it ended after launch %u, and two are the least that can "
+			"be compared", ct_time_text(l->settings->budget, budget), l->launched);
 
 	if (status == CT_OK) {
 		show(l);

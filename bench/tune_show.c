@@ -174,13 +174,31 @@ static void show_model(const struct ct_tune_part *part)
 			"average, %.2f at most\n", n, exp(off / (double)n), exp(worst));
 }
 
+/* What Open MPI would offer for the operations of base B, where that is not to be had. */
+static void show_lacking(const struct ct_tuned *t, size_t b)
+{
+	for (size_t p = 0; p < t->nparts; p++) {
+		const struct ct_tune_part *part = &t->parts[p];
+		const char *const *names = ct_openmpi_algos(part->coll);
+
+		if (part->backend != t->base[b].backend || strcmp(part->backend, "mpi") != 0)
+			continue;
+		printf("# not here: %s of mpi by", ct_coll_name(part->coll));
+		for (size_t i = 0; names[i] != NULL; i++)
+			printf("%s %s", i > 0 ? "," : "", names[i]);
+		printf("; segsize, fanout, requests of those that have them\n");
+	}
+}
+
 void ct_tune_show(const struct ct_tuned *t, const struct ct_world *world)
 {
 	size_t unresolved, measured;
 
 	for (size_t b = 0; b < t->nbases; b++)
-		if (t->missing[b][0] != '\0')
+		if (t->missing[b][0] != '\0') {
 			printf("# %s: %s\n", t->base[b].backend, t->missing[b]);
+			show_lacking(t, b);
+		}
 	for (size_t b = 0; b < t->nbases; b++) {
 		char name[64];
 

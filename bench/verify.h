@@ -4,11 +4,13 @@
 #define CT_BENCH_VERIFY_H
 
 #include "rules/rules.h"
+#include "tune/tune.h"
 
 struct ct_verify_in {
 	const struct ct_rules *rules;
 	const char *rules_file; /* where they were read from */
 	const char *file;       /* the exported file */
+	const struct ct_export *out; /* what it holds */
 	const char *launch;     /* "mpirun": split at blanks; -n RANKS and more words follow */
 	const char *module_dir; /* of colltune-witness.so */
 };

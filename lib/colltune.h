@@ -193,7 +193,7 @@ struct ct_tune_plan {
 	uint64_t budget_ns;            /* most time for all of it; it ends before when all is known */
 	uint64_t min_bytes, max_bytes; /* first and last size; 0 = 8 and 16 MiB */
 	uint64_t seed;
-	uint32_t colls; /* bit i = ct_coll i; 0 = all but barrier and the point-to-point patterns */
+	uint32_t colls; /* bit i = ct_coll i, of CT_ALLREDUCE … CT_BROADCAST; 0 = all five */
 	int32_t type;   /* ct_type of what is measured; the rules are for any type */
 };
 

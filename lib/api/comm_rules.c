@@ -86,7 +86,8 @@ static ct_status check_library(const struct ct_rules_scope *s, const struct ct_s
 {
 	for (size_t i = 0; i < s->nlibs; i++)
 		if (strcmp(slot->backend, "mpi") == 0 && strcmp(s->libs[i].name, "openmpi") == 0 &&
-			!same_version(s->libs[i].version, slot->caps->library))
+			(strncmp(slot->caps->library, "Open MPI", 8) != 0 ||
+			!same_version(s->libs[i].version, slot->caps->library)))
 			return ct_fail(CT_INVALID, "they are for Open MPI %s, this is %s",
 				s->libs[i].version, slot->caps->library);
 	return CT_OK;
@@ -267,15 +268,6 @@ static const struct ct_coll_algo *algo_of(const struct ct_slot_of_comm *slot, ct
 	return NULL;
 }
 
-/* Has the library anything besides its default? */
-static bool can_choose(const struct ct_slot_of_comm *slot)
-{
-	for (size_t i = 1; i < slot->caps->nalgos; i++)
-		if (slot->caps->algos[i].coll == slot->caps->algos[i - 1].coll)
-			return true;
-	return false;
-}
-
 static bool legal(const struct ct_knob *knob, int64_t value)
 {
 	for (size_t i = 0; i < knob->nvalues; i++)
@@ -295,9 +287,8 @@ static ct_status bind_words(const struct ct_slot_of_comm *slot, const struct ct_
 		return ct_fail(CT_INVALID, "it names no algorithm");
 	algo = algo_of(slot, rule->coll, name->text);
 	if (algo == NULL)
-		return ct_fail(CT_INVALID, "%s has no algorithm %s for %s%s", slot->backend, name->text,
-			ct_coll_name(rule->coll), !slot->blocks || can_choose(slot) ? "" :
-			" (Open MPI's can be chosen with --mca coll_tuned_use_dynamic_rules 1)");
+		return ct_fail(CT_INVALID, "%s has no algorithm %s for %s%s%s", slot->backend, name->text,
+			ct_coll_name(rule->coll), slot->caps->fixed[0] != '\0' ? ": " : "", slot->caps->fixed);
 	setting->algo = algo->name;
 	for (size_t k = 0; k < algo->nknobs; k++)
 		setting->knob[k] = algo->knobs[k].values[0];

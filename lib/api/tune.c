@@ -27,8 +27,8 @@ static ct_status check_plan(struct ct_tune_plan *p)
 	if (p->colls == 0)
 		p->colls = usual_colls;
 	if ((p->colls & ~usual_colls) != 0)
-		return ct_fail(CT_INVALID, "ct_tune: colls is 0x%x; barrier and point-to-point are not searched",
-			p->colls);
+		return ct_fail(CT_INVALID, "ct_tune: colls is 0x%x; allreduce, alltoall, allgather, reduce_scatter "
+			"and broadcast are searched", p->colls);
 	if (p->type < 0 || p->type >= CT_NTYPES)
 		return ct_fail(CT_INVALID, "ct_tune: type is %d", (int)p->type);
 	if (p->max_bytes > 0 && p->min_bytes > p->max_bytes)

@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rng.h"
 
-static const uint64_t golden = 0x9e3779b97f4a7c15u; /* 2^64 / golden ratio, made odd */
-
-/* The output function of SplitMix64 (mix variant 13 of Stafford). */
-static uint64_t mix(uint64_t z)
-{
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 static uint64_t rotate_left(uint64_t x, int by)
 {
 	return x << by | x >> (64 - by);
-}
-
-/* SplitMix64's state is a counter: its number INDEX needs no walk over those before. */
-uint64_t ct_rng_hash(uint64_t seed, uint64_t index)
-{
-	return mix(seed + (index + 1) * golden);
 }
 
 struct ct_rng ct_rng_make(uint64_t seed)

@@ -45,6 +45,8 @@ struct ct_coll_caps {
 	struct ct_net_caps net;         /* of the transport below; zero if not known */
 	char net_name[16];              /* "shm"; "" if not known */
 	struct ct_gpu_mem own;          /* where it wants the buffers; no ops: host memory */
+	char fixed[160];                /* why it lists nothing but each collective's default; "" = it lists
+	                                   all that it has */
 };
 
 /* What is to run. Buffers are memory (caps->own's, if it has one) of at least the elements that ct_coll_buffers() tells and
@@ -226,7 +228,7 @@ void ct_reduce(ct_type type, ct_op op, void *dst, const void *a, const void *b, 
 /* Inputs and expected outputs that are exact in every type and any order of reduction, so that the
  * comparison is bit by bit (source of the idea: nccl-tests' verifiable). FILL writes RANK's whole
  * input in a job of NRANKS. Any changed bit of a result is found; limits of what else can be seen
- * in 2-byte types stand in verify.c. In a point-to-point pattern the last message of a window is
+ * (2-byte types, long buffers repeat) stand in verify.c. In a point-to-point pattern the last message of a window is
  * checked. */
 void ct_verify_fill(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks, uint64_t seed);
 
@@ -235,6 +237,8 @@ void ct_verify_fill(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nra
 void ct_verify_spoil(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks);
 uint64_t ct_verify_count(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks,
 	uint64_t seed);
+/* Writes RANK's right result to RECV; nothing where it has none. */
+void ct_verify_result(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks, uint64_t seed);
 
 /* ---- prediction: what a schedule would take over links that are known (predict.c) ------------ */
 

@@ -29,4 +29,4 @@ core_sources += \
 	lib/coll/schedule.c lib/coll/schedule.h \
 	lib/coll/trace.c lib/coll/trace.h \
 	lib/coll/trace_lines.c lib/coll/trace_record.c \
-	lib/coll/verify.c lib/coll/verify.h
+	lib/coll/verify.c

@@ -151,9 +151,9 @@ static ct_status find_algo(const struct ct_mpi_row *row, const struct ct_coll_de
 		if (used < sizeof(list))
 			used += (size_t)snprintf(list + used, sizeof(list) - used, " %s", row->names[i]);
 	}
-	if (row->fixed[0] != '\0')
+	if (row->caps.fixed[0] != '\0')
 		return ct_fail(CT_UNSUPPORTED, "backend mpi: cannot force %s by %s: %s",
-			ct_coll_name(desc->coll), name, row->fixed);
+			ct_coll_name(desc->coll), name, row->caps.fixed);
 	return ct_fail(CT_INVALID, "backend mpi: no algorithm %s for %s; there are%s", name,
 		ct_coll_name(desc->coll), list);
 }

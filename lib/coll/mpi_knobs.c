@@ -108,11 +108,11 @@ static bool outranked(uint32_t nhosts, char *by, size_t room)
 	return false;
 }
 
-/* Writes to row->fixed why the library's algorithms cannot be forced; "" when they can. */
+/* Writes to row->caps.fixed why the library's algorithms cannot be forced; "" when they can. */
 static void find_obstacle(struct ct_mpi_row *row, uint32_t nhosts)
 {
-	char text[CT_MPI_NAME], *out = row->fixed;
-	size_t room = sizeof(row->fixed);
+	char text[CT_MPI_NAME], *out = row->caps.fixed;
+	size_t room = sizeof(row->caps.fixed);
 	int dynamic = 0;
 
 	out[0] = '\0';
@@ -123,8 +123,8 @@ static void find_obstacle(struct ct_mpi_row *row, uint32_t nhosts)
 	else if (!cvar_int("coll_tuned_use_dynamic_rules", &dynamic))
 		snprintf(out, room, "Open MPI's coll/tuned is not there");
 	else if (!dynamic)
-		snprintf(out, room, "coll_tuned_use_dynamic_rules is off, and it must be set before MPI "
-			"is initialised");
+		snprintf(out, room, "coll_tuned_use_dynamic_rules is off when MPI is initialised (mpirun "
+			"--mca coll_tuned_use_dynamic_rules 1)");
 	else if (outranked(nhosts, text, sizeof(text)))
 		snprintf(out, room, "coll/%s has a higher priority than coll/tuned (--mca coll ^%s "
 			"leaves it out)", text, text);
@@ -193,12 +193,12 @@ void ct_mpi_list_algos(struct ct_mpi_row *row, uint32_t nhosts)
 	row->caps.algos = row->algos;
 	row->caps.nalgos = 0;
 	find_obstacle(row, nhosts);
-	if (row->fixed[0] != '\0' && row->rank == 0)
+	if (row->caps.fixed[0] != '\0' && row->rank == 0)
 		ct_log(CT_LOG_DEBUG, CT_AREA_COLL, "backend mpi: only the library's own choice of "
-			"algorithms: %s", row->fixed);
+			"algorithms: %s", row->caps.fixed);
 	for (int coll = 0; coll < CT_NCOLLS; coll++) {
 		add_algo(row, (ct_coll)coll, "default", 0);
-		if (row->fixed[0] == '\0')
+		if (row->caps.fixed[0] == '\0')
 			add_forced(row, (ct_coll)coll);
 	}
 }

@@ -25,7 +25,6 @@ struct ct_mpi_row {
 	struct ct_coll_algo algos[CT_MPI_ALGOS];
 	char names[CT_MPI_ALGOS][CT_MPI_NAME];
 	int ids[CT_MPI_ALGOS]; /* the library's number of an algorithm; 0 = its own choice */
-	char fixed[160];       /* why no algorithm can be forced here; "" = they can */
 	uint64_t marks[CT_MARKS];
 	struct ct_mpi_forced *forced; /* nforced of them, kept until close */
 	size_t nforced;
@@ -54,7 +53,7 @@ struct ct_mpi_req {
 /* mpi_knobs.c: Open MPI's algorithms through MPI_T. MPI_T must be initialised. */
 
 /* Fills ROW's caps.algos: each collective's "default", then what can be forced, if anything;
- * ROW->fixed says why not. NHOSTS: of the world. */
+ * ROW->caps.fixed says why not. NHOSTS: of the world. */
 void ct_mpi_list_algos(struct ct_mpi_row *row, uint32_t nhosts);
 
 /* A duplicate of ROW's communicator on which algorithm ALGO (an index of row->algos) runs with

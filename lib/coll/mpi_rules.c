@@ -19,7 +19,7 @@ static const struct ct_knob ring_knobs[] = {
 };
 static const struct ct_knob tree_knobs[] = {
 	{ "segsize", "bytes per segment; 0 = whole message", VALUES(tree_segments) },
-	{ "fanout", "chains that leave the root", VALUES(chain_fanouts) },
+	{ "fanout", "chains that leave (reduce: reach) the root", VALUES(chain_fanouts) },
 };
 static const struct ct_knob sync_knobs[] = {
 	{ "requests", "exchanges in flight; 0 = all", VALUES(sync_requests) },
@@ -40,6 +40,11 @@ static const struct {
 	{ CT_BROADCAST, "split_binary_tree", { tree_knobs, segment_cvars, 1 } },
 	{ CT_BROADCAST, "binary_tree", { tree_knobs, segment_cvars, 1 } },
 	{ CT_BROADCAST, "binomial", { tree_knobs, segment_cvars, 1 } },
+	{ CT_REDUCE, "chain", { tree_knobs, segment_cvars, 2 } },
+	{ CT_REDUCE, "pipeline", { tree_knobs, segment_cvars, 1 } },
+	{ CT_REDUCE, "binary", { tree_knobs, segment_cvars, 1 } },
+	{ CT_REDUCE, "binomial", { tree_knobs, segment_cvars, 1 } },
+	{ CT_REDUCE, "in-order_binary", { tree_knobs, segment_cvars, 1 } },
 };
 
 struct ct_mpi_knobs ct_mpi_knobs_of(ct_coll coll, const char *algo)

@@ -72,6 +72,29 @@ static const char *const broadcast_functions[] = {
 	NULL
 };
 
+static const char *const reduce_functions[] = {
+	"ompi_coll_base_reduce_intra_basic_linear",
+	"ompi_coll_base_reduce_intra_chain",
+	"ompi_coll_base_reduce_intra_pipeline",
+	"ompi_coll_base_reduce_intra_binary",
+	"ompi_coll_base_reduce_intra_binomial",
+	"ompi_coll_base_reduce_intra_in_order_binary",
+	"ompi_coll_base_reduce_intra_redscat_gather",
+	NULL
+};
+static const char *const gather_functions[] = {
+	"ompi_coll_base_gather_intra_basic_linear",
+	"ompi_coll_base_gather_intra_binomial",
+	"ompi_coll_base_gather_intra_linear_sync",
+	NULL
+};
+static const char *const scatter_functions[] = {
+	"ompi_coll_base_scatter_intra_basic_linear",
+	"ompi_coll_base_scatter_intra_binomial",
+	"ompi_coll_base_scatter_intra_linear_nb",
+	NULL
+};
+
 static const struct {
 	const char *word;
 	int id; /* in rules files: coll_tuned_util's list, the same in 4.x and 5.x */
@@ -87,10 +110,10 @@ static const struct {
 		reduce_scatter_functions },
 	[CT_BROADCAST] = { "bcast", 7, broadcast_names,
 		broadcast_functions },
-	[CT_REDUCE] = { "reduce", 11, reduce_names, NULL },
+	[CT_REDUCE] = { "reduce", 11, reduce_names, reduce_functions },
 	[CT_BARRIER] = { "barrier", 6, barrier_names, NULL },
-	[CT_GATHER] = { "gather", 9, gather_names, NULL },
-	[CT_SCATTER] = { "scatter", 15, scatter_names, NULL },
+	[CT_GATHER] = { "gather", 9, gather_names, gather_functions },
+	[CT_SCATTER] = { "scatter", 15, scatter_names, scatter_functions },
 };
 
 const char *ct_openmpi_word(ct_coll coll)

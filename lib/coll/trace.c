@@ -16,7 +16,6 @@
 
 #include "native.h"
 #include "trace.h"
-#include "verify.h"
 
 enum { MAX_BYTES = 64 << 20 };
 

@@ -4,7 +4,8 @@
  *
  * Where data are only moved, an element is 16, 32 or 64 random bits by (seed, owner, index), never
  * all ones, which is what a spoilt buffer holds. Two elements of a 2-byte type are equal by chance
- * in one of 65,535 cases: an element that lands in the wrong place is missed that rarely.
+ * in one of 65,535 cases: an element that lands in the wrong place is missed that rarely. All data repeat
+ * after PERIOD elements, a prime: a block or segment in the wrong place is off by another number of elements.
  *
  * Where data are reduced, each element chooses one rank that holds x, whose mantissa is full of
  * random bits, and numbers all ranks from there on: p = 0 … n-1, so that the result is known
@@ -25,8 +26,8 @@
  */
 #include <string.h>
 
+#include "coll.h"
 #include "reduce.h"
-#include "verify.h"
 
 enum { PROD_RANKS = 8 };
 
@@ -204,24 +205,6 @@ static void put(void *to, size_t element, uint64_t i, uint64_t bits)
 		memcpy((char *)to + 8 * i, &bits, 8);
 }
 
-static uint64_t get(const void *from, size_t element, uint64_t i)
-{
-	uint16_t half;
-	uint32_t word;
-	uint64_t bits;
-
-	if (element == 2) {
-		memcpy(&half, (const char *)from + 2 * i, 2);
-		return half;
-	}
-	if (element == 4) {
-		memcpy(&word, (const char *)from + 4 * i, 4);
-		return word;
-	}
-	memcpy(&bits, (const char *)from + 8 * i, 8);
-	return bits;
-}
-
 static bool reduces(ct_coll coll)
 {
 	return coll == CT_ALLREDUCE || coll == CT_REDUCE_SCATTER || coll == CT_REDUCE;
@@ -240,60 +223,107 @@ static uint64_t result_count(const struct ct_coll_desc *desc, uint32_t rank, uin
 	return ct_coll_buffers(desc->coll, rank, nranks, desc->count, false).recv;
 }
 
-/* One element of the right result. */
-struct result {
+/* ---- stretches ------------------------------------------------------------------------------- */
+
+/* Data repeat after so many elements, so that long buffers are made and compared by copies of a stretch. It is
+ * a prime: what lands in the wrong place does so by blocks and segments, which are no multiples of it. */
+enum { PERIOD = 4093, WIDEST = 8 };
+
+/* One owner's elements, or reduced ones, from index START on. */
+struct stretch {
 	const struct ct_coll_desc *desc;
 	struct plan plan;
-	uint32_t rank;
-	uint64_t seed;
-	size_t element;
+	uint64_t seed, start, count;
+	uint32_t owner;
+	bool input; /* what OWNER contributes; else the right result of it */
 };
 
-static struct result result_of(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks,
-	uint64_t seed)
+static uint64_t value_at(const struct stretch *s, uint64_t i)
 {
-	struct result result = { desc, plan_of(desc, nranks), rank, seed,
-		ct_type_bytes(desc->type) };
+	uint64_t index = (s->start + i) % PERIOD;
 
-	return result;
+	if (!reduces(s->desc->coll))
+		return moved(ct_type_bytes(s->desc->type), s->seed, s->owner, index);
+	return s->input ? contribution(&s->plan, ct_rng_hash(s->seed, index), s->owner) :
+		reduced(&s->plan, ct_rng_hash(s->seed, index));
 }
 
-static uint64_t result_at(const struct result *r, uint64_t i)
+/* The first elements of S, up to PERIOD; how many. */
+static uint64_t first_of(const struct stretch *s, void *to)
 {
-	const struct ct_coll_desc *desc = r->desc;
-	uint64_t count = desc->count;
+	uint64_t n = s->count < PERIOD ? s->count : PERIOD;
+	size_t element = ct_type_bytes(s->desc->type);
 
-	switch (desc->coll) {
-	case CT_ALLREDUCE:
-	case CT_REDUCE:
-		return reduced(&r->plan, ct_rng_hash(r->seed, i));
-	case CT_REDUCE_SCATTER:
-		return reduced(&r->plan, ct_rng_hash(r->seed, r->rank * count + i));
-	case CT_ALLTOALL:
-		return moved(r->element, r->seed, (uint32_t)(i / count),
-			r->rank * count + i % count);
-	case CT_ALLGATHER:
-	case CT_GATHER:
-		return moved(r->element, r->seed, (uint32_t)(i / count), i % count);
-	case CT_SCATTER:
-		return moved(r->element, r->seed, desc->root, r->rank * count + i);
-	case CT_BROADCAST:
-		return moved(r->element, r->seed, desc->root, i);
-	default:
-		return moved(r->element, r->seed, desc->partner[r->rank], i);
+	for (uint64_t i = 0; i < n; i++)
+		put(to, element, i, value_at(s, i));
+	return n;
+}
+
+static void write_stretch(const struct stretch *s, void *to)
+{
+	size_t element = ct_type_bytes(s->desc->type);
+	uint64_t done = first_of(s, to);
+
+	while (done < s->count) {
+		uint64_t more = done < s->count - done ? done : s->count - done;
+
+		memcpy((char *)to + done * element, to, more * element);
+		done += more;
 	}
 }
 
+static uint64_t differing(const char *a, const char *b, uint64_t n, size_t element)
+{
+	uint64_t wrong = 0;
+
+	if (memcmp(a, b, n * element) == 0)
+		return 0;
+	for (uint64_t i = 0; i < n; i++)
+		wrong += memcmp(a + i * element, b + i * element, element) != 0;
+	return wrong;
+}
+
+static uint64_t compare_stretch(const struct stretch *s, const void *with)
+{
+	char right[PERIOD * WIDEST];
+	size_t element = ct_type_bytes(s->desc->type);
+	uint64_t n = first_of(s, right), wrong = 0;
+
+	for (uint64_t done = 0; done < s->count; done += n) {
+		if (n > s->count - done)
+			n = s->count - done;
+		wrong += differing((const char *)with + done * element, right, n, element);
+	}
+	return wrong;
+}
+
+/* Stretch K of the right result of RANK; false: there is none. */
+static bool result_stretch(const struct ct_coll_desc *desc, const struct ct_group *g, uint64_t seed, uint32_t k,
+	struct stretch *s)
+{
+	uint64_t all = result_count(desc, g->rank, g->nranks);
+	bool blocks = desc->coll == CT_ALLTOALL || desc->coll == CT_ALLGATHER || desc->coll == CT_GATHER;
+	uint64_t count = blocks ? desc->count : all;
+
+	if (all == 0 || k * count >= all)
+		return false;
+	*s = (struct stretch){ .desc = desc, .plan = plan_of(desc, g->nranks), .seed = seed, .count = count,
+		.owner = blocks ? k : desc->root };
+	if (desc->coll == CT_ALLTOALL || desc->coll == CT_SCATTER || desc->coll == CT_REDUCE_SCATTER)
+		s->start = g->rank * desc->count;
+	if (desc->coll >= CT_P2P_LATENCY)
+		s->owner = desc->partner[g->rank];
+	return true;
+}
+
+/* ---- whole buffers --------------------------------------------------------------------------- */
+
 void ct_verify_fill(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks, uint64_t seed)
 {
-	uint64_t i, count = ct_coll_buffers(desc->coll, rank, nranks, desc->count, false).send;
-	size_t element = ct_type_bytes(desc->type);
-	struct plan plan = plan_of(desc, nranks);
+	struct stretch input = { .desc = desc, .plan = plan_of(desc, nranks), .seed = seed, .owner = rank,
+		.count = ct_coll_buffers(desc->coll, rank, nranks, desc->count, false).send, .input = true };
 
-	for (i = 0; i < count; i++)
-		put(desc->send, element, i, reduces(desc->coll)
-			? contribution(&plan, ct_rng_hash(seed, i), rank)
-			: moved(element, seed, rank, i));
+	write_stretch(&input, desc->send);
 }
 
 void ct_verify_spoil(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks)
@@ -307,20 +337,22 @@ void ct_verify_spoil(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nr
 uint64_t ct_verify_count(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks,
 	uint64_t seed)
 {
-	struct result result = result_of(desc, rank, nranks, seed);
-	uint64_t i, wrong = 0, count = result_count(desc, rank, nranks);
+	const struct ct_group g = { .rank = rank, .nranks = nranks };
+	size_t element = ct_type_bytes(desc->type);
+	uint64_t wrong = 0;
+	struct stretch s;
 
-	for (i = 0; i < count; i++)
-		wrong += get(desc->recv, result.element, i) != result_at(&result, i);
+	for (uint32_t k = 0; result_stretch(desc, &g, seed, k, &s); k++)
+		wrong += compare_stretch(&s, (const char *)desc->recv + k * s.count * element);
 	return wrong;
 }
 
-void ct_verify_result(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks,
-	uint64_t seed)
+void ct_verify_result(const struct ct_coll_desc *desc, uint32_t rank, uint32_t nranks, uint64_t seed)
 {
-	struct result result = result_of(desc, rank, nranks, seed);
-	uint64_t i, count = result_count(desc, rank, nranks);
+	const struct ct_group g = { .rank = rank, .nranks = nranks };
+	size_t element = ct_type_bytes(desc->type);
+	struct stretch s;
 
-	for (i = 0; i < count; i++)
-		put(desc->recv, result.element, i, result_at(&result, i));
+	for (uint32_t k = 0; result_stretch(desc, &g, seed, k, &s); k++)
+		write_stretch(&s, (char *)desc->recv + k * s.count * element);
 }

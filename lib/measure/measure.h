@@ -227,7 +227,7 @@ struct ct_trial {
 	uint32_t n, samples;
 	uint32_t warmup; /* calls before a candidate's first sample; 0 = 1 */
 	bool cold;       /* no warm-up call: the first call is a sample (unless it is verified) */
-	bool verify;     /* compare the data of a candidate's next call */
+	const bool *verify; /* [n]: whose next call's data are to be compared; NULL: nobody's */
 	uint64_t since_ns; /* of this rank's clock: elapsed time counts from then; 0 = from the call */
 };
 

@@ -174,14 +174,15 @@ static ct_status change_test(struct ct_trials *t, const struct ct_test *test)
 
 /* ---- one take ------------------------------------------------------------------------------- */
 
-/* Makes LANE ready for samples; one that cannot run here is left with CT_UNSUPPORTED. */
-static ct_status ready(struct ct_trials *t, struct ct_lane *lane, const struct ct_trial *trial)
+/* Makes LANE ready for samples, its data compared if VERIFY; one that cannot run here is left with
+ * CT_UNSUPPORTED. */
+static ct_status ready(struct ct_trials *t, struct ct_lane *lane, const struct ct_trial *trial, bool verify)
 {
 	const struct ct_world *w = ct_session_world(t->session);
 	struct ct_result *r = &lane->result;
 	ct_status status;
 
-	if (trial->verify && !lane->stop.check)
+	if (verify && !lane->stop.check)
 		ct_lane_release(lane); /* what is compared is the first call of a prepared request */
 	if (lane->req != NULL || r->status != CT_OK)
 		return CT_OK;
@@ -192,10 +193,10 @@ static ct_status ready(struct ct_trials *t, struct ct_lane *lane, const struct c
 	r->count = t->desc.count;
 	r->bytes = ct_coll_bytes(trial->test->coll, w->nranks, r->count, trial->test->type);
 	lane->stop.warmup = trial->warmup > 0 ? trial->warmup : 1;
-	lane->stop.check = trial->verify;
+	lane->stop.check = verify;
 	status = ct_lane_prepare(lane);
 	if (status == CT_OK)
-		return trial->cold && !trial->verify ? CT_OK : ct_lane_warm_up(lane);
+		return trial->cold && !verify ? CT_OK : ct_lane_warm_up(lane);
 	if (status != CT_UNSUPPORTED)
 		return status;
 	r->status = status;
@@ -261,7 +262,7 @@ ct_status ct_trials_take(struct ct_trials *t, const struct ct_trial *trial, stru
 		t->desc.partner != trial->test->partner))
 		status = change_test(t, trial->test);
 	for (uint32_t i = 0; i < trial->n && status == CT_OK; i++)
-		status = ready(t, &t->lanes[trial->which[i]], trial);
+		status = ready(t, &t->lanes[trial->which[i]], trial, trial->verify != NULL && trial->verify[i]);
 	if (status == CT_OK)
 		status = sample(t, trial, order, &mine, v);
 	if (status == CT_OK) {

@@ -5,7 +5,8 @@ lib_LTLIBRARIES += libnccl-tuner-colltune.la
 tuner_sources = lib/plugin/about.c lib/plugin/cells.c lib/plugin/constants.c lib/plugin/nccl_tuner.h lib/plugin/plugin.h \
 	lib/plugin/tuner.c
 tuner_borrowed = lib/base/alloc.c lib/base/buf.c lib/base/file.c lib/base/json.c lib/base/names.c \
-	lib/base/sha256.c lib/base/status.c lib/rules/fingerprint.c lib/rules/parse.c lib/rules/pick.c
+	lib/base/sha256.c lib/base/status.c lib/rules/fingerprint.c lib/rules/parse.c lib/rules/pick.c \
+	lib/rules/place.c lib/rules/read.c lib/rules/scope.c
 libnccl_tuner_colltune_la_SOURCES = $(tuner_sources) $(tuner_borrowed)
 libnccl_tuner_colltune_la_LIBADD = $(JANSSON_LIBS)
 libnccl_tuner_colltune_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \

@@ -5,4 +5,7 @@ core_sources += \
 	lib/rules/internal.h \
 	lib/rules/parse.c \
 	lib/rules/pick.c \
-	lib/rules/rules.h
+	lib/rules/place.c \
+	lib/rules/read.c \
+	lib/rules/rules.h \
+	lib/rules/scope.c

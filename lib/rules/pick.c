@@ -26,24 +26,24 @@ int ct_rule_order(const void *a, const void *b)
 	return x->low < y->low ? -1 : x->low > y->low;
 }
 
-/* Since ranges of one key do not overlap, only the last rule that begins at or below WANTED->low
+/* Since ranges of one key do not overlap, only the last of the N rules that begins at or below WANTED->low
  * can hold it. */
-static const struct ct_rule *find(const struct ct_rules *rules, const struct ct_rule *wanted)
+static const struct ct_rule *find(const struct ct_rule *rules, size_t n, const struct ct_rule *wanted)
 {
-	size_t low = 0, high = rules->nrules;
+	size_t low = 0, high = n;
 	const struct ct_rule *last;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (ct_rule_order(&rules->rules[middle], wanted) <= 0)
+		if (ct_rule_order(&rules[middle], wanted) <= 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (low == 0)
 		return NULL;
-	last = &rules->rules[low - 1];
+	last = &rules[low - 1];
 	return ct_rule_key_order(last, wanted) == 0 && wanted->low <= last->high ? last : NULL;
 }
 
@@ -56,12 +56,35 @@ const struct ct_rule *ct_rules_pick(const struct ct_rules *rules, ct_coll coll,
 
 	if (rules == NULL || backend == NULL)
 		return NULL;
-	rule = find(rules, &wanted);
+	rule = find(rules->rules, rules->nrules, &wanted);
 	if (rule == NULL) {
 		wanted.type = CT_RULES_ANY_TYPE;
-		rule = find(rules, &wanted);
+		rule = find(rules->rules, rules->nrules, &wanted);
 	}
 	return rule;
+}
+
+const struct ct_rule *ct_rules_measured(const struct ct_rules *rules, const struct ct_rule *key, uint64_t bytes,
+	size_t *n)
+{
+	struct ct_rule wanted = *key;
+	const struct ct_rule *first, *last;
+
+	wanted.low = bytes;
+	*n = 0;
+	last = find(rules->measured, rules->nmeasured, &wanted);
+	if (last == NULL)
+		return NULL;
+	for (first = last; first > rules->measured && ct_rule_order(first - 1, last) == 0;)
+		first--;
+	*n = (size_t)(last - first) + 1;
+	return first;
+}
+
+const struct ct_rule *ct_rules_all_measured(const struct ct_rules *rules, size_t *n)
+{
+	*n = rules->nmeasured;
+	return rules->measured;
 }
 
 const struct ct_rule_set *ct_rule_setting(const struct ct_rule *rule, const char *name)

@@ -16,6 +16,14 @@ struct ct_rule_set {
 	int64_t number;
 };
 
+/* What one of the searches that a rule was joined from found of it. */
+struct ct_rule_gain {
+	uint64_t ranks_low, ranks_high; /* ranks per node, inclusive */
+	double ratio, low, high;        /* as gain of the rule */
+};
+
+enum { CT_RULE_GAINS = 2 };
+
 struct ct_rule {
 	ct_coll coll;
 	int32_t type;         /* ct_type or CT_RULES_ANY_TYPE */
@@ -28,6 +36,8 @@ struct ct_rule {
 	double gain_low, gain_high; /* 95 % interval */
 	int64_t fresh;        /* samples that the gain rests on, which the choice had not seen; 0 = the search's
 	                         own samples only, -1 = not stated */
+	struct ct_rule_gain gains[CT_RULE_GAINS]; /* of a joined rule, whose gain is the lesser one */
+	uint32_t ngains;      /* 0 = not stated, else all of them */
 };
 
 struct ct_rules_lib {
@@ -74,6 +84,19 @@ ct_status ct_rules_parse(const char *text, size_t bytes, const char *name,
  * for ct_why(). Any number of threads. The rule lives as long as RULES; RULES NULL gives NULL. */
 const struct ct_rule *ct_rules_pick(const struct ct_rules *rules, ct_coll coll,
 	const char *backend, ct_type type, uint64_t bytes);
+
+/* What was measured beside the choice for BYTES of KEY's operation, backend and type, *N settings, each with
+ * its gain over the default; NULL where nothing is told. They live as long as RULES. Any thread. */
+const struct ct_rule *ct_rules_measured(const struct ct_rules *rules, const struct ct_rule *key, uint64_t bytes,
+	size_t *n);
+
+/* All of these, *N of them, in the order of ct_rule_order(). */
+const struct ct_rule *ct_rules_all_measured(const struct ct_rules *rules, size_t *n);
+
+/* Order of two rules by operation, backend, type, low: <0, 0, >0, as qsort() wants it; the second without
+ * low: 0 = one key. */
+int ct_rule_order(const void *a, const void *b);
+int ct_rule_key_order(const struct ct_rule *a, const struct ct_rule *b);
 
 /* The setting NAME of RULE, or NULL. Any thread. */
 const struct ct_rule_set *ct_rule_setting(const struct ct_rule *rule, const char *name);

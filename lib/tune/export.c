@@ -54,6 +54,7 @@ ct_status ct_export_remark(struct ct_export *out, const struct ct_rule *rule, co
 		return CT_NOMEM;
 	out->remarks = list;
 	one = &list[out->nremarks++];
+	one->left_out = rule != NULL && strncmp(format, "left out", 8) == 0 ? rule->index : UINT32_MAX;
 	if (rule != NULL)
 		used = (size_t)snprintf(one->text, sizeof(one->text), "/rules/%u: %s %llu to %llu bytes: ",
 			rule->index, ct_coll_name(rule->coll), (unsigned long long)rule->low,

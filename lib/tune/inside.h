@@ -30,6 +30,9 @@ bool ct_export_only(const struct ct_rule *rule, const char *const *known, const 
 /* COLL in the words of NVIDIA's example plugin; NULL = NCCL asks no tuner for it. */
 const char *ct_export_nccl_word(ct_coll coll);
 
+/* CELL of PART from its size index FIRST to LAST as a rule of a rules file, without its gain. New reference. */
+json_t *ct_tune_rule(const struct ct_tune_part *part, uint32_t cell, size_t first, size_t last);
+
 /* An OUT without text and remarks. */
 void ct_export_begin(struct ct_export *out);
 

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Rules as a rules file again, and rules of two numbers of ranks as one file for the numbers between them.
- * Between holds what both searches chose; where they chose otherwise nothing is said, so the default stays.
+ * At each size between holds, of the settings that both searches measured to be no slower than the default, that
+ * which gains most in both together; where a file tells nothing of what was measured beside the choice, what both
+ * chose. Where there is none the default stays.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "inside.h"
+
+static const double no_slower = 0.95;  /* the lower end of a gain's interval */
+static const double deviations = 1.96; /* 95 %, two-sided, as in a gain's interval */
+static const double most_apart = 0.693; /* logarithm of 2 */
+static const double as_fast = 0.04;    /* of two gains' product, a logarithm: 2 % each */
 
 enum { FURTHEST = 2 }; /* factor from one number of ranks to the next: between, nothing was measured */
 
@@ -32,6 +40,15 @@ json_t *ct_export_rule_json(const struct ct_rule *rule)
 	if (json != NULL && rule->gain > 0)
 		(void)json_object_set_new(json, "gain", json_pack("{s:f, s:f, s:f}", "ratio", rule->gain,
 			"low", rule->gain_low, "high", rule->gain_high));
+	for (uint32_t i = 0; json != NULL && i < rule->ngains; i++) {
+		const struct ct_rule_gain *g = &rule->gains[i];
+
+		if (i == 0)
+			(void)json_object_set_new(json, "gains", json_array());
+		(void)json_array_append_new(json_object_get(json, "gains"), json_pack("{s:[I, I], s:f, s:f, s:f}",
+			"ranks_per_node", (json_int_t)g->ranks_low, (json_int_t)g->ranks_high, "ratio", g->ratio,
+			"low", g->low, "high", g->high));
+	}
 	if (json != NULL && rule->fresh >= 0)
 		(void)json_object_set_new(json, "fresh_samples", json_integer(rule->fresh));
 	return json;
@@ -126,7 +143,7 @@ static ct_status check_scopes(const struct ct_rules_scope *a, const struct ct_ru
 	return CT_OK;
 }
 
-static bool same_setting(const struct ct_rule *a, const struct ct_rule *b)
+bool ct_rule_same_setting(const struct ct_rule *a, const struct ct_rule *b)
 {
 	bool same = a->coll == b->coll && a->type == b->type && a->nset == b->nset &&
 		strcmp(a->backend, b->backend) == 0;
@@ -168,22 +185,182 @@ static json_t *searched(const struct ct_rules_scope *a, const struct ct_rules_sc
 	}
 }
 
-/* Where both choose the same: with the gain that promises less. */
+/* ---- what both know ------------------------------------------------------------------------------ */
+
+static struct ct_rule_gain gain_of(const struct ct_rules_scope *scope, const struct ct_rule *rule)
+{
+	return (struct ct_rule_gain){ scope->ranks_low, scope->ranks_high, rule->gain, rule->gain_low,
+		rule->gain_high };
+}
+
+/* X of A and Y of B, which set the same, as one rule: with the gain that promises less. */
+static struct ct_rule of_both(const struct ct_rules *a, const struct ct_rule *x, const struct ct_rules *b,
+	const struct ct_rule *y)
+{
+	struct ct_rule both = x->gain_low <= y->gain_low ? *x : *y;
+
+	both.fresh = x->fresh < y->fresh ? x->fresh : y->fresh;
+	both.ngains = x->gain > 0 && y->gain > 0 ? CT_RULE_GAINS : 0;
+	both.gains[0] = gain_of(ct_rules_scope(a), x);
+	both.gains[1] = gain_of(ct_rules_scope(b), y);
+	return both;
+}
+
+static double error_of(const struct ct_rule *rule)
+{
+	return log(rule->gain_high / rule->gain_low) / (2 * deviations);
+}
+
+/* Product of the gains of X and Y, a logarithm; 0: one may be slower than the default, or both together are not
+ * surely faster. */
+static double together(const struct ct_rule *x, const struct ct_rule *y)
+{
+	double gain = log(x->gain) + log(y->gain);
+
+	if (x->gain_low < no_slower || y->gain_low < no_slower)
+		return 0;
+	return gain > deviations * hypot(error_of(x), error_of(y)) ? gain : 0;
+}
+
+/* Of the settings X and Y that both measured for KEY->low bytes that which gains most in both together, or
+ * that of BEFORE (NULL: none) if it is as good, so that there are few rules. False: the default stays, also where
+ * the gains of a setting are so far apart that the default may be another algorithm in each: what it is between
+ * is not known. */
+static bool choose_measured(const struct ct_rules *const from[2], const struct ct_rule *key,
+	const struct ct_rule *before, struct ct_rule *out)
+{
+	double most = 0, kept = 0;
+	struct ct_rule old = *key;
+	size_t n[2];
+	const struct ct_rule *x = ct_rules_measured(from[0], key, key->low, &n[0]);
+	const struct ct_rule *y = ct_rules_measured(from[1], key, key->low, &n[1]);
+
+	for (size_t i = 0; i < n[0] * n[1]; i++) {
+		const struct ct_rule *a = &x[i / n[1]], *b = &y[i % n[1]];
+		double gain = ct_rule_same_setting(a, b) ? together(a, b) : 0;
+
+		if (ct_rule_same_setting(a, b) && fabs(log(a->gain / b->gain)) > most_apart)
+			return false;
+		if (gain > most) {
+			most = gain;
+			*out = of_both(from[0], a, from[1], b);
+		}
+		if (gain > kept && before != NULL && ct_rule_same_setting(a, before)) {
+			kept = gain;
+			old = of_both(from[0], a, from[1], b);
+		}
+	}
+	if (kept > 0 && kept >= most - as_fast)
+		*out = old;
+	out->fresh = 0;
+	return most > 0;
+}
+
+/* For KEY->low bytes and more: by what both measured there; where one of them does not tell, what both chose. */
+static bool choose(const struct ct_rules *const from[2], const struct ct_rule *key, const struct ct_rule *before,
+	struct ct_rule *out)
+{
+	const struct ct_rule *rule[2];
+	bool told = true;
+
+	for (int k = 0; k < 2; k++) {
+		size_t n;
+
+		rule[k] = ct_rules_pick(from[k], key->coll, key->backend, (ct_type)key->type, key->low);
+		told = ct_rules_measured(from[k], key, key->low, &n) != NULL && told;
+	}
+	if (told)
+		return choose_measured(from, key, before, out);
+	if (rule[0] == NULL || rule[1] == NULL || ct_rule_key_order(rule[0], key) != 0 ||
+		!ct_rule_same_setting(rule[0], rule[1]))
+		return false;
+	*out = of_both(from[0], rule[0], from[1], rule[1]);
+	return true;
+}
+
+/* INTO goes on to the end of MORE, which sets the same: each gain the one that promises less. */
+static void lengthen(struct ct_rule *into, const struct ct_rule *more)
+{
+	struct ct_rule lesser = more->gain_low < into->gain_low ? *more : *into;
+
+	lesser.low = into->low;
+	lesser.high = more->high;
+	lesser.fresh = into->fresh < more->fresh ? into->fresh : more->fresh;
+	lesser.ngains = into->ngains < more->ngains ? into->ngains : more->ngains;
+	for (uint32_t k = 0; k < CT_RULE_GAINS; k++)
+		lesser.gains[k] = more->gains[k].low < into->gains[k].low ? more->gains[k] : into->gains[k];
+	*into = lesser;
+}
+
+/* Where something begins or ends in one of the two: between two neighbours nothing changes. */
+static size_t put_ends(const struct ct_rule *rules, size_t count, struct ct_rule *ends)
+{
+	for (size_t i = 0; i < count; i++) {
+		ends[2 * i] = ends[2 * i + 1] = rules[i];
+		ends[2 * i + 1].low = rules[i].high + 1;
+	}
+	return 2 * count;
+}
+
+/* All ends, ascending; *N of them. Free with ct_free(). NULL: no memory. */
+static struct ct_rule *ends_of(const struct ct_rules *a, const struct ct_rules *b, size_t *n)
+{
+	const struct ct_rules *both[2] = { a, b };
+	const struct ct_rule *measured[2];
+	size_t count[2], room = 0;
+	struct ct_rule *ends;
+
+	for (int k = 0; k < 2; k++) {
+		measured[k] = ct_rules_all_measured(both[k], &count[k]);
+		room += 2 * (ct_rules_count(both[k]) + count[k]);
+	}
+	ends = ct_alloc(room, sizeof(*ends));
+	*n = 0;
+	for (int k = 0; k < 2 && ends != NULL; k++) {
+		*n += put_ends(ct_rules_at(both[k], 0), ct_rules_count(both[k]), ends + *n);
+		*n += put_ends(measured[k], count[k], ends + *n);
+	}
+	if (*n > 0)
+		qsort(ends, *n, sizeof(*ends), ct_rule_order);
+	return ends;
+}
+
+/* The joined rules. A new reference; NULL: no memory. */
 static json_t *common(const struct ct_rules *a, const struct ct_rules *b)
 {
+	const struct ct_rules *const from[2] = { a, b };
 	json_t *list = json_array();
+	struct ct_rule last = { .low = 0 }, now = { .low = 0 };
+	size_t n;
+	struct ct_rule *ends = ends_of(a, b, &n);
+	bool any = false;
 
-	for (size_t i = 0; i < ct_rules_count(a); i++)
-		for (size_t k = 0; k < ct_rules_count(b); k++) {
-			const struct ct_rule *x = ct_rules_at(a, i), *y = ct_rules_at(b, k);
-			struct ct_rule both = x->gain_low <= y->gain_low ? *x : *y;
+	for (size_t i = 0; i + 1 < n; i++) {
+		bool beside;
 
-			both.low = x->low > y->low ? x->low : y->low;
-			both.high = x->high < y->high ? x->high : y->high;
-			both.fresh = x->fresh < y->fresh ? x->fresh : y->fresh;
-			if (both.low <= both.high && same_setting(x, y))
-				(void)json_array_append_new(list, ct_export_rule_json(&both));
+		if (ct_rule_key_order(&ends[i], &ends[i + 1]) != 0 || ends[i].low == ends[i + 1].low)
+			continue;
+		beside = any && ct_rule_key_order(&last, &ends[i]) == 0 && last.high + 1 == ends[i].low;
+		if (!choose(from, &ends[i], beside ? &last : NULL, &now))
+			continue;
+		now.low = ends[i].low;
+		now.high = ends[i + 1].low - 1;
+		if (beside && ct_rule_same_setting(&last, &now)) {
+			lengthen(&last, &now);
+			continue;
 		}
+		if (any)
+			(void)json_array_append_new(list, ct_export_rule_json(&last));
+		last = now;
+		any = true;
+	}
+	if (any)
+		(void)json_array_append_new(list, ct_export_rule_json(&last));
+	if (ends == NULL) {
+		json_decref(list);
+		list = NULL;
+	}
+	ct_free(ends);
 	return list;
 }
 

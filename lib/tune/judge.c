@@ -93,21 +93,11 @@ static ct_status duel(struct judging *j, uint64_t bytes, const uint32_t cell[MOS
 	return status;
 }
 
-static double median_of(const double *v)
-{
-	uint64_t sorted[FRESH];
-
-	for (int k = 0; k < FRESH; k++)
-		sorted[k] = (uint64_t)v[k];
-	ct_sort_u64(sorted, FRESH);
-	return (double)ct_median(sorted, FRESH);
-}
-
 static struct ct_ratio gain_of(const uint32_t cell[MOST_FRESH], double times[MOST_FRESH][FRESH])
 {
 	struct ct_ratio same = { 1, 1, 1 };
 
-	return cell[0] == cell[1] ? same : ct_ratio_interval(times[0], FRESH, times[1], FRESH, 0.95);
+	return cell[0] == cell[1] ? same : ct_ratio_paired(times[0], times[1], FRESH, 0.95);
 }
 
 static ct_status judge_size(struct judging *j, size_t i, struct ct_tune_verdict *v)
@@ -122,7 +112,8 @@ static ct_status judge_size(struct judging *j, size_t i, struct ct_tune_verdict 
 	if (status != CT_OK)
 		return status;
 	v->gain[i] = gain_of(cell, times);
-	v->loss[i] = cell[1] == cell[2] ? 1 : median_of(times[1]) / median_of(times[2]);
+	/* of samples that were taken together: where times have two modes medians jump from one to the other */
+	v->loss[i] = cell[1] == cell[2] ? 1 : ct_ratio_paired(times[1], times[2], FRESH, 0.95).ratio;
 	v->worst_loss = fmax(v->worst_loss, v->loss[i]);
 	v->mean_loss += log(v->loss[i]) / (double)j->part->nsizes;
 	return CT_OK;

@@ -10,7 +10,7 @@
 
 #include "tune.h"
 
-enum { POINTS = 7, SAMPLES = 5, SAMPLES_LARGE = 2, WINDOW = 16, WINDOW_LARGE = 4, WORK_BYTES = 256 << 10, WORK_TRIES = 5 };
+enum { POINTS = 7, LEAST_POINTS = 4, SAMPLES = 5, SAMPLES_LARGE = 2, WINDOW = 16, WINDOW_LARGE = 4, WORK_BYTES = 256 << 10, WORK_TRIES = 5 };
 
 static const uint64_t point_bytes[POINTS] = { 8, 256, 4 << 10, 32 << 10, 128 << 10, 512 << 10, 2 << 20 };
 
@@ -77,9 +77,20 @@ static ct_status gap_of(struct measuring *m, ct_coll coll, uint64_t bytes, doubl
 	return status;
 }
 
+/* How many points there are: none far beyond what is searched, since on slow links one of 2 MiB takes longer than
+ * a whole sweep of small sizes. */
+static size_t points_for(uint64_t most_bytes)
+{
+	size_t n = LEAST_POINTS;
+
+	while (n < POINTS && point_bytes[n - 1] < most_bytes)
+		n++;
+	return n;
+}
+
 static ct_status measure_class(struct measuring *m, struct ct_link *link)
 {
-	struct ct_link_points p = { .n = POINTS };
+	struct ct_link_points p = { .n = points_for(m->tuned->attr.max_bytes) };
 
 	for (size_t i = 0; i < p.n; i++) {
 		ct_status status;

@@ -21,7 +21,7 @@ core_sources += \
 	lib/tune/race_check.c \
 	lib/tune/race_guess.c \
 	lib/tune/race_refine.c \
-	lib/tune/race_samples.c \
+	lib/tune/race_samples.c lib/tune/race_widen.c \
 	lib/tune/repeat.c \
 	lib/tune/search.c \
 	lib/tune/search.h \

@@ -4,8 +4,16 @@
  * silence when anything in it is malformed; its first communicator size is also the default for all
  * smaller ones, so a size 0 without opinion comes first; a leading zero means octal; an unknown number
  * of an algorithm aborts the job. What Open MPI calls message size is per-rank bytes times ranks for
- * all-gather, all-to-all and reduce-scatter of blocks, and the buffer for all-reduce and broadcast:
- * for each of them that is our bytes (nccl-tests' size column).
+ * all-gather, all-to-all and reduce-scatter of blocks, and the buffer for all-reduce, broadcast and
+ * reduce: for each of them that is our bytes (nccl-tests' size column).
+ *
+ * Gather and scatter: ompi_coll_tuned_gather_intra_dec_dynamic() and its sister of v4.1.4 (the same
+ * in v5.0.8 and main) take "ompi_datatype_type_size (sdtype, &dsize); dsize *= scount * comsize;" on
+ * every rank: per-rank bytes times ranks again, but of what the rank sends, where MPI gives the
+ * arguments no meaning at the root of a gather in place and at all ranks but the root of a scatter.
+ * Ranks that pass 0 there find another line than the others, and since a tree and direct messages do
+ * not understand each other, the job hangs or fails with MPI_ERR_TRUNCATE (seen on 4.1.4). So such
+ * rules are written only where the user says that the arguments are alike.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +40,12 @@ static int algo_number(ct_coll coll, const char *name)
 		if (strcmp(names[i], name) == 0)
 			return i + 1;
 	return -1;
+}
+
+/* Its size is told by arguments that not all ranks need to pass. */
+static bool told_by_some(ct_coll coll)
+{
+	return coll == CT_GATHER || coll == CT_SCATTER;
 }
 
 /* *GOOD: RULE can be said; else a remark tells why not. */
@@ -80,10 +94,48 @@ static ct_status entries_of(const struct ct_exporter *self, const struct ct_expo
 			return CT_OK;
 		if (rule->coll != coll)
 			continue;
+		if (told_by_some(coll) && !in->same_arguments) {
+			s = ct_export_remark(out, rule, "left out without --same-arguments: where ranks pass other "
+				"counts (in place, or none where MPI reads none) Open MPI hangs");
+			if (s != CT_OK)
+				return s;
+			continue;
+		}
 		s = translate(rule, has_requests, out, &list[*n], &good);
 		if (s != CT_OK)
 			return s;
 		*n += good ? 1 : 0;
+	}
+}
+
+/* Algorithms that take operands out of order. Open MPI's own decision leaves them out where an operator
+ * does not commute, coll_tuned_decision_dynamic.c asks no rule about that: with products of matrices 4.1.4
+ * gave wrong results by these and right ones by all others, reduce-scatter's too. */
+static bool out_of_order(const struct ct_rule *rule)
+{
+	static const char *const reduces[] = { "chain", "pipeline", "binary", "binomial", NULL };
+	static const char *const allreduces[] = { "ring", "segmented_ring", NULL };
+	const char *const *names = rule->coll == CT_REDUCE ? reduces : allreduces;
+	const char *algo = ct_export_word(rule, "algo");
+
+	while ((rule->coll == CT_REDUCE || rule->coll == CT_ALLREDUCE) && algo != NULL && *names != NULL)
+		if (strcmp(*names++, algo) == 0)
+			return true;
+	return false;
+}
+
+static ct_status tell_operators(const struct ct_exporter *self, const struct ct_export_in *in,
+	struct ct_export *out)
+{
+	for (size_t at = 0;; at++) {
+		const struct ct_rule *rule = ct_export_next(self, in->rules, &at);
+
+		if (rule == NULL)
+			return CT_OK;
+		if (out_of_order(rule))
+			return ct_export_remark(out, NULL, "reduce by chain, pipeline, binary, binomial and allreduce by rings "
+				"are wrong for operators that do not commute (MPI_Op_create), which Open MPI does not look at "
+				"under rules");
 	}
 }
 
@@ -171,6 +223,8 @@ ct_status ct_export_openmpi(const struct ct_exporter *self, const struct ct_expo
 	ct_buf_add(&out->text, "%u # collectives\n%s", collectives, body.text != NULL ? body.text : "");
 	if (s == CT_OK)
 		s = ct_buf_status(&body);
+	if (s == CT_OK)
+		s = tell_operators(self, in, out);
 	ct_buf_free(&body);
 	ct_free(list);
 	return s;
@@ -235,6 +289,8 @@ ct_status ct_export_openmpi_json(const struct ct_exporter *self, const struct ct
 	text = s == CT_OK ? json_dumps(whole, JSON_INDENT(1)) : NULL;
 	if (s == CT_OK && text == NULL)
 		s = ct_fail(CT_NOMEM, "no memory for the rules as JSON");
+	if (s == CT_OK)
+		s = tell_operators(self, in, out);
 	if (s == CT_OK)
 		ct_buf_add(&out->text, "%s\n", text);
 	free(text);

@@ -30,11 +30,12 @@ struct ct_race {
 	uint64_t allowed_ns;  /* share of the effort, at most the budget */
 	double kept_ns;       /* of it, for what comes later */
 	double noise[CT_SEARCH_MOST_SIZES]; /* spread of a sample's logarithm */
+	bool broken[CT_SEARCH_MOST_SIZES]; /* no line goes from the size below to this one */
 	double rough;         /* of a cell's time beside the others' from size to size: logarithms */
 	/* how much longer a first call takes, and the spread of that: logarithms */
 	double first_call, first_call_spread;
 	size_t where;         /* size at which cells are prepared; moving on gives them up */
-	bool ready[CT_SEARCH_MOST_CELLS], verified[CT_SEARCH_MOST_CELLS];
+	bool ready[CT_SEARCH_MOST_CELLS], verified[CT_SEARCH_MOST_CELLS], verify[CT_SEARCH_MOST_CELLS];
 	double beside_ns;     /* preparing, meeting and telling: so far, beside the samples themselves */
 	uint32_t prepared;    /* cells at sizes that were prepared for it */
 	struct ct_guess *alone; /* [size][cell], what race_guess.c has computed and is still true: */
@@ -131,11 +132,14 @@ bool ct_race_next_to(const struct ct_race *run, size_t i, uint32_t a, uint32_t b
 /* Is CELL the same as another at size I? */
 bool ct_race_same(const struct ct_race *run, uint32_t cell, size_t i);
 
-/* ---- where it matters: race_refine.c ------------------------------------------------------------ */
+/* ---- where it matters: race_refine.c; and then: race_widen.c ------------------------------------ */
 
 /* Samples of the fastest and of those that may be faster, at the sizes where most may be lost by not
  * knowing, as long as what is left lasts. What TAKE says. */
 ct_status ct_race_refine(struct ct_race *run);
+
+/* Samples of cells of which there are few, as long as what is left lasts. What TAKE says. */
+ct_status ct_race_widen(struct ct_race *run);
 
 /* ---- what was chosen: race_check.c -------------------------------------------------------------- */
 

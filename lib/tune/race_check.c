@@ -6,7 +6,7 @@
 
 enum { CHECK = 8, CHECK_MOST = 24 };
 
-static const double least_gain = 0.03, surely = 2;
+static const double least_gain = 0.03, surely = 2.2;
 
 /* May SAMPLES of LIST be taken for a check, when little is left? */
 static bool affordable(const struct ct_race *run, size_t i, const struct ct_race_list *list,
@@ -82,7 +82,7 @@ static bool worth_together(const struct ct_race *run, const struct ct_stretch *s
  * that is known somewhere in it or in all of it. */
 static bool worth(const struct ct_race *run, const struct ct_stretch *stretch, double fresh_low)
 {
-	if ((stretch->samples > 0 && fresh_low > 1) || worth_together(run, stretch))
+	if ((stretch->samples > 0 && fresh_low > 1 && stretch->gain > 1 + least_gain) || worth_together(run, stretch))
 		return true;
 	for (size_t i = stretch->first; i <= stretch->last; i++) {
 		struct ct_guess own = ct_race_guess(run, i, 0), new = ct_race_guess(run, i, stretch->cell);
@@ -124,7 +124,9 @@ static ct_status check(struct ct_race *run, struct ct_stretch *stretch)
 		ct_race_levels(run, i);
 		ct_race_judge(run, i);
 	}
-	if (!ct_race_usable(new) || !worth(run, stretch, r.low))
+	/* what spoke for it may have been late samples of the default */
+	if (!ct_race_usable(new) || (fresh && r.ratio < 1 && !ct_race_slower(run, i, 0, stretch->cell)) ||
+		!worth(run, stretch, r.low))
 		stretch->cell = 0;
 	return status;
 }

@@ -11,7 +11,7 @@
 
 enum { BESIDE = 4, ENOUGH = 5, FEW = 4 /* samples */, POINTS = CT_SEARCH_MOST_SIZES, DIFFERENCES = 512, DIFFERENCES_ENOUGH = 12 };
 
-static const double outlier = 4, jump = 2.5;
+static const double outlier = 4, jump = 2.5, steeper = 0.12, agreed = 0.5;
 static const double normal_difference = 0.9539; /* median of |a - b|, a and b standard normal */
 static const double normal_middle = 0.6745;      /* median of |a| */
 static const double own_error = 0.006, error_apart = 0.015; /* of the line; the second, at least, for each doubling */
@@ -174,6 +174,33 @@ static double roughness(const struct ct_race *run)
 	return fmin(most_rough, sqrt(fmax(error_apart * error_apart, all * all / 1.5 - samples / (double)n)));
 }
 
+/* Do the cells' times grow from size I - 1 to I by more than the bytes do, by the middle one of them? Beyond a
+ * cache or where messages go another way they all leave their lines: none of ours is so steep. */
+static bool breaks(const struct ct_race *run, size_t i)
+{
+	double list[CT_SEARCH_MOST_CELLS], bytes = log((double)run->in->sizes[i] / (double)run->in->sizes[i - 1]);
+	size_t n = 0;
+
+	for (uint32_t c = 1; c < run->out->ncells; c++) {
+		const struct ct_cell_times *t = ct_times(run->out, i, c), *below = t - run->out->ncells;
+
+		if (t->counted > 0 && below->counted > 0)
+			list[n++] = t->level - below->level;
+	}
+	return n >= FEW - 1 && median_of(list, n) > bytes + steeper;
+}
+
+static void find_breaks(struct ct_race *run, size_t i)
+{
+	for (size_t at = i > 0 ? i : 1; at <= i + 1 && at < run->in->nsizes; at++) {
+		bool now = breaks(run, at);
+
+		for (uint32_t c = 0; c < run->out->ncells && now != run->broken[at]; c++)
+			ct_race_forget(run, c);
+		run->broken[at] = now;
+	}
+}
+
 void ct_race_levels(struct ct_race *run, size_t i)
 {
 	run->noise[i] = noise_at(run, i);
@@ -185,6 +212,7 @@ void ct_race_levels(struct ct_race *run, size_t i)
 		level(run, t, run->noise[i]);
 		ct_race_forget(run, c);
 	}
+	find_breaks(run, i);
 }
 
 /* ROUGH changes what is known of all cells: now and then suffices. */
@@ -284,29 +312,40 @@ static struct ct_guess from_one(const struct line *l)
 	return (struct ct_guess){ log(l->ns[0]) - growth * log(l->x[0]), sqrt(1 / l->w[0] + far * far) };
 }
 
-static struct ct_guess compute_alone(const struct ct_race *run, size_t i, uint32_t cell)
+/* Samples of CELL at size I and at the sizes next to it, as far as one line goes through all of them. How far
+ * the nearest are. */
+static size_t gather(const struct ct_race *run, size_t i, uint32_t cell, struct line *l)
 {
-	struct line l = { .n = 0 };
 	bool below = true, above = true;
 	size_t nearest = SIZE_MAX;
 
 	/* what the default takes may jump anywhere, since it changes its algorithm */
 	size_t reach = cell == 0 && ct_times(run->out, i, 0)->counted > 0 ? 0 : run->in->nsizes;
 
-	(void)extend(run, i, i, cell, &l);
+	(void)extend(run, i, i, cell, l);
 	for (size_t d = 1; d <= reach; d++) {
-		nearest = l.n > 0 && nearest == SIZE_MAX ? d - 1 : nearest;
-		below = below && i >= d && extend(run, i, i - d, cell, &l);
-		above = above && i + d < run->in->nsizes && extend(run, i, i + d, cell, &l);
+		nearest = l->n > 0 && nearest == SIZE_MAX ? d - 1 : nearest;
+		below = below && i >= d && !run->broken[i - d + 1] && extend(run, i, i - d, cell, l);
+		above = above && i + d < run->in->nsizes && !run->broken[i + d] && extend(run, i, i + d, cell, l);
 	}
+	return nearest == SIZE_MAX ? reach : nearest;
+}
+
+static struct ct_guess compute_alone(const struct ct_race *run, size_t i, uint32_t cell)
+{
+	struct line l = { .n = 0 };
+	size_t nearest = gather(run, i, cell, &l);
+	double error;
+
 	if (l.n == 0)
 		return (struct ct_guess){ 0, INFINITY };
 	if (l.n == 1 && l.x[0] != 1)
 		return from_one(&l);
-	if (nearest == SIZE_MAX)
-		nearest = reach;
-	return (struct ct_guess){ log(l.a + l.b), sqrt(l.variance + 4 * run->rough * run->rough *
-		(double)(nearest * nearest)) };
+	error = sqrt(l.variance + 4 * run->rough * run->rough * (double)(nearest * nearest));
+	/* no better than the line and the samples at this size agree */
+	if (l.x[0] == 1)
+		error = fmax(error, agreed * fabs(log(l.ns[0] / (l.a + l.b))));
+	return (struct ct_guess){ log(l.a + l.b), error };
 }
 
 /* What is known of CELL at size I by itself. */

@@ -8,7 +8,7 @@
 const uint32_t ct_race_rungs[CT_RACE_RUNGS] = { 1, 2, 4, 8, 16, 24 };
 const double ct_race_not_worse = 1.05, ct_race_long_ns = 100000, ct_race_sure = 1.645;
 
-static const double near_best = 0.02, interval = 0.9, hardly_known = 0.4, short_ns = 50000;
+static const double near_best = 0.02, interval = 0.9, hardly_known = 0.4, short_ns = 50000, as_good = 1.035;
 
 void ct_race_put(struct ct_race_list *list, uint32_t cell)
 {
@@ -80,13 +80,12 @@ double ct_race_estimate(const struct ct_race *run, size_t i, uint32_t cell)
 	return isfinite(g.se) ? exp(g.log_ns) : 0;
 }
 
-/* A cell's first call of all is always looked at. */
-static bool unverified(const struct ct_race *run, const struct ct_race_list *list)
+/* A cell's first call of all is always looked at; ALL: those of all the others too. */
+static const bool *to_verify(struct ct_race *run, const struct ct_race_list *list, bool all)
 {
 	for (uint32_t k = 0; k < list->n; k++)
-		if (!run->verified[list->cell[k]])
-			return true;
-	return false;
+		run->verify[k] = all || !run->verified[list->cell[k]];
+	return run->verify;
 }
 
 /* Wrong data at one size: nowhere is it to be chosen. */
@@ -114,7 +113,7 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 		.list = list->cell,
 		.n = list->n,
 		.samples = samples,
-		.verify = verify || unverified(run, list),
+		.verify = to_verify(run, list, verify),
 		.ns = run->ns,
 		.status = run->status };
 	double beside;
@@ -123,7 +122,7 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 
 	if (list->n == 0)
 		return CT_OK;
-	t.cold = ct_race_estimate(run, i, 0) > ct_race_long_ns && !t.verify;
+	t.cold = ct_race_estimate(run, i, 0) > ct_race_long_ns;
 	status = run->in->take(run->in->arg, &t);
 	if (status != CT_OK)
 		return status;
@@ -134,15 +133,15 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 		memset(run->ready, 0, sizeof(run->ready));
 	run->where = i;
 	for (uint32_t k = 0; k < list->n; k++) {
-		bool new = !run->ready[list->cell[k]];
+		bool new = !run->ready[list->cell[k]], cold = new && t.cold && !run->verify[k];
 
 		run->ready[list->cell[k]] = true;
-		run->verified[list->cell[k]] |= t.verify && run->status[k] != CT_UNSUPPORTED;
+		run->verified[list->cell[k]] |= run->verify[k] && run->status[k] != CT_UNSUPPORTED;
 		prepared += new;
 		if (run->status[k] == CT_OK)
-			beside -= calls_of(run->ns + (size_t)k * samples, samples, new && !t.cold);
+			beside -= calls_of(run->ns + (size_t)k * samples, samples, new && !cold);
 		keep(ct_times(run->out, i, list->cell[k]), run->ns + (size_t)k * samples, samples,
-			run->status[k], new && t.cold);
+			run->status[k], cold);
 		if (run->status[k] == CT_CORRUPT)
 			condemn(run, list->cell[k]);
 	}
@@ -269,7 +268,7 @@ void ct_race_judge(struct ct_race *run, size_t i)
 		t->pooled = g.log_ns;
 		t->good = c == s->best[i] || (ct_race_usable(t) && (t->counted > 0 ||
 			(g.se < hardly_known / 6 && seen(run, i, c) && !ct_race_same(run, c, i))) && (d <= near_best ||
-			d + hypot(g.se, best.se) <= log(ct_race_not_worse) ||
+			d + hypot(g.se, best.se) <= log(as_good) ||
 			/* the default stays until its loss is plain */
 			(c == 0 && d <= log(ct_race_not_worse) && !ct_race_slower(run, i, 0, s->best[i]))));
 	}

@@ -12,7 +12,7 @@
 
 enum { CALLS = 25 /* of a cell at a size in an exhaustive sweep */, CLOSE = 3, LARGE = 4, ROUNDS = 3 };
 
-static const double probe_part = 0.01, least_part = 0.02, small_part = 0.02, usual_effort = 0.048,
+static const double probe_part = 0.01, least_part = 0.02, small_part = 0.02, usual_effort = 0.052,
 	bisected_part = 0.1, slack = 0.92, hardly_known = 0.5, little_known = 0.15, steepest = 1.7,
 	most_growth = 1.1 /* a logarithm, from size to size */;
 /* Of what may be spent, what is left for the sizes where most is not known, and for the check. */
@@ -264,6 +264,8 @@ static ct_status search(struct ct_race *run)
 	for (int round = 0; round < ROUNDS && status == CT_OK; round++) {
 		run->kept_ns = for_checks * (double)run->allowed_ns;
 		status = ct_race_refine(run);
+		if (status == CT_OK)
+			status = ct_race_widen(run);
 		/* more is known now of what a sweep would take */
 		ct_race_common(run);
 		allow(run);

@@ -52,8 +52,8 @@ struct ct_search_take {
 	size_t size;          /* index of the size */
 	const uint32_t *list; /* cells */
 	uint32_t n, samples;  /* samples of each of the N cells, in turns */
-	bool cold;            /* calls are long: no warm-up call, the first one is a sample */
-	bool verify;          /* compare the data of each cell's first call */
+	bool cold;            /* calls are long: no warm-up call, the first one is a sample, where none is verified */
+	const bool *verify;   /* [n]: compare the data of the cell's next call, which is no sample */
 	uint64_t *ns;         /* answer: [n][samples] */
 	ct_status *status;    /* answer: [n] CT_OK, CT_UNSUPPORTED or CT_CORRUPT */
 	uint64_t spent_ns;    /* answer: how long all of it took, preparation included */
@@ -66,7 +66,7 @@ struct ct_search_in {
 	size_t nsizes;
 	uint64_t budget_ns;
 	double effort; /* most share of what an exhaustive sweep would take (25 calls of each cell at
-	                  each size), as estimated from the first calls; 0 = 0.048 */
+	                  each size), as estimated from the first calls; 0 = 0.052 */
 	uint64_t already_ns; /* spent on this search before it began: links, predictions */
 	uint64_t least_ns; /* what may be spent whatever the effort: a sweep so short is not worth sparing */
 	ct_status (*take)(void *arg, struct ct_search_take *take);

@@ -31,15 +31,20 @@ static void name_of(const struct ct_candidate *c, char *out, size_t room)
 static void say_how(const struct ct_tune_part *part, const char *path, struct ct_finding *f)
 {
 	const char *file = path != NULL ? path : "RULES (tune -o RULES)";
+	bool blocks = part->coll == CT_GATHER || part->coll == CT_SCATTER;
 
 	if (strcmp(part->backend, "mpi") == 0) {
-		snprintf(f->set, sizeof(f->set), "colltune export %.80s --to openmpi -o FILE; mpirun --mca "
-			"coll_tuned_use_dynamic_rules 1 --mca coll_tuned_dynamic_rules_filename FILE", file);
+		snprintf(f->set, sizeof(f->set), "colltune export %.60s --to openmpi%s -o FILE; mpirun --mca "
+			"coll_tuned_use_dynamic_rules 1 --mca coll_tuned_dynamic_rules_filename FILE", file,
+			blocks ? " --same-arguments" : "");
 		snprintf(f->undo, sizeof(f->undo), "leave out both --mca options");
 	} else if (strcmp(part->backend, "nccl") == 0) {
 		snprintf(f->set, sizeof(f->set), "on every rank COLLTUNE_RULES=%.100s and "
 			"NCCL_TUNER_PLUGIN=libnccl-tuner-colltune.so", file);
 		snprintf(f->undo, sizeof(f->undo), "leave out both variables");
+	} else if (blocks) {
+		snprintf(f->set, sizeof(f->set), "nothing in a job, since ct_comm has no %s; colltune bench %s --algo "
+			"runs it", ct_coll_name(part->coll), ct_coll_name(part->coll));
 	} else {
 		snprintf(f->set, sizeof(f->set), "give %.100s to the job as its rules file", file);
 		snprintf(f->undo, sizeof(f->undo), "start the job without the rules file");

@@ -140,9 +140,14 @@ struct ct_tune_repeated {
 struct ct_tune_repeated ct_tune_repeated(const struct ct_tune_repeat *repeat, size_t first, size_t n);
 
 /* The rules as colltune-rules/1; MACHINE: ct_machine_hash()'s text, FINGERPRINT may be NULL. A new
- * reference, or NULL without memory. Defaults make no rule, so there may be none. */
+ * reference, or NULL without memory. Defaults make no rule, so there may be none. With what was measured at
+ * each size of up to 8 settings that are not surely slower than the default, for ct_rules_join(). */
 json_t *ct_tune_rules(const struct ct_tuned *tuned, const struct ct_world *world, const char *machine,
 	const char *fingerprint);
+
+/* A library's own words in those of a rules file's scope: "Open MPI v4.1.4" gives "openmpi" and "4.1". False where
+ * no version is in them. */
+bool ct_tune_library(const char *text, char name[32], char version[16]);
 
 /* The same for a job that may use all these backends: at each size the rules of one of them only, the
  * fastest where its interval lies wholly below that of the first backend asked for (winners.c). */
@@ -163,6 +168,7 @@ ct_status ct_tune_suggest(const struct ct_tuned *tuned, const char *rules_path,
 /* What could not be written, or is written otherwise than the rules say; one line each. */
 struct ct_export_remark {
 	char text[240];
+	uint32_t left_out; /* index of the rule that is not in the file; UINT32_MAX: none */
 };
 
 struct ct_export {
@@ -177,6 +183,7 @@ struct ct_export_in {
 	const struct ct_rules *rules;
 	const char *rules_path;   /* where the rules file lies on the nodes: named in settings; may be NULL */
 	const char *target_path;  /* where the written file will lie; may be NULL */
+	bool same_arguments;      /* every rank passes a gather and a scatter the same counts and types, none in place */
 };
 
 /* One kind of file. */
@@ -201,13 +208,19 @@ ct_status ct_export_write(const struct ct_exporter *exporter, const struct ct_ex
 	struct ct_export *out);
 void ct_export_free(struct ct_export *out);
 
+/* Do A and B set the same for the same operation, backend and type, at whatever size? */
+bool ct_rule_same_setting(const struct ct_rule *a, const struct ct_rule *b);
+
 /* Rules A and B of one machine, found with different numbers of ranks per node, as rules for these numbers
- * and those between: what both chose, with the lesser gain (join.c). *JOINED is freed with ct_rules_free().
- * CT_INVALID: of another machine, library, --overlap, number of nodes, or more than a factor of 2 apart;
+ * and those between: at each size, of what both measured to be no slower than the default (gain's low end from
+ * 0.95), the setting with the largest product of gains, if that is surely above 1, unless the gains of a setting
+ * differ by more than a factor of 2; where one of them tells nothing of what it measured, what both chose. With
+ * both gains, and the lesser as the rule's (join.c). *JOINED is freed with ct_rules_free(). CT_INVALID: of another machine, library, --overlap, number of nodes, or more than a factor of 2 apart;
  * CT_NOMEM. Any thread. */
 ct_status ct_rules_join(const struct ct_rules *a, const struct ct_rules *b, struct ct_rules **joined);
 
-/* For exporters: adds a remark about RULE (NULL: about the file). */
+/* For exporters: adds a remark about RULE (NULL: about the file); one that begins with "left out" says that
+ * RULE is not in it. */
 ct_status ct_export_remark(struct ct_export *out, const struct ct_rule *rule, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

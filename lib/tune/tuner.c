@@ -9,7 +9,7 @@
 enum { MOST_BASES = 8, PLAYED_PIECES = 64 };
 
 static const uint64_t default_min = 8, default_max = 16 << 20, default_budget_ns = 60000000000,
-	least_ns = 100000000; /* of a part; starting the ranks takes longer */
+	least_ns = 150000000; /* of a part; starting the ranks takes longer */
 
 /* ---- backends ------------------------------------------------------------------------------- */
 
@@ -189,12 +189,20 @@ static ct_status agree(void *arg, ct_status mine)
 	return ct_session_agree(s->tuned->session, mine);
 }
 
-/* A segment that holds the whole message, or a rank's whole block, cuts nothing. */
+/* What is passed on in segments: all of a broadcast and of a reduce, a rank's block of the others. */
+static uint64_t cut_bytes(const struct ct_tune_part *part, uint32_t nranks, size_t i)
+{
+	bool whole = part->coll == CT_BROADCAST || part->coll == CT_REDUCE;
+
+	return part->sizes[i] / (whole ? 1 : nranks);
+}
+
+/* A segment that holds all of that cuts nothing. */
 static bool same(void *arg, uint32_t cell, size_t i)
 {
 	const struct searching *s = arg;
 	const struct ct_candidate *c = &s->part->cells[cell];
-	uint64_t whole = s->part->sizes[i] / (s->part->coll == CT_BROADCAST ? 1 : s->nranks);
+	uint64_t whole = cut_bytes(s->part, s->nranks, i);
 
 	for (uint32_t k = 0; k < c->nknobs; k++)
 		if (strncmp(c->knob_name[k], "seg", 3) == 0 && c->knob[k] > 0 &&
@@ -315,7 +323,7 @@ static ct_status search_all(struct ct_session *session, struct ct_tuned *t)
 	return status;
 }
 
-/* A backend that lists nothing but its own choice: asked for an algorithm by name it says why. */
+/* A backend that lists nothing but its own choice, and why if it tells. */
 static void note_fixed(struct ct_tuned *t)
 {
 	for (size_t b = 0; b < t->nbases; b++) {
@@ -326,10 +334,18 @@ static void note_fixed(struct ct_tuned *t)
 				any = true;
 				choice |= t->parts[p].ncells > 1;
 			}
-		if (any && !choice)
-			snprintf(t->missing[b], sizeof(t->missing[b]),
-				"lists no algorithm or knob but its own choice: nothing to search");
+		if (any && !choice) {
+			const struct ct_coll_caps *caps = ct_trials_caps(t->trials, b, NULL);
+
+			snprintf(t->missing[b], sizeof(t->missing[b]), "nothing to search but its own choice: %.110s",
+				caps->fixed[0] != '\0' ? caps->fixed : "it lists no algorithm and no knob");
+		}
 	}
+}
+
+static bool tunable(ct_coll coll)
+{
+	return (unsigned)coll < CT_P2P_LATENCY && coll != CT_BARRIER;
 }
 
 static ct_status check_attr(struct ct_tune_attr *a)
@@ -341,9 +357,9 @@ static ct_status check_attr(struct ct_tune_attr *a)
 	if (a->ncolls == 0)
 		return ct_fail(CT_INVALID, "no operation to tune");
 	for (size_t i = 0; i < a->ncolls; i++)
-		if ((unsigned)a->colls[i] >= CT_BARRIER)
+		if (!tunable(a->colls[i]))
 			return ct_fail(CT_INVALID, "%s cannot be tuned: allreduce, alltoall, allgather, "
-				"reduce_scatter, broadcast can", ct_coll_name(a->colls[i]));
+				"reduce_scatter, broadcast, reduce, gather, scatter can", ct_coll_name(a->colls[i]));
 	if (!(a->factor > 1) || a->min_bytes > a->max_bytes)
 		return ct_fail(CT_INVALID, "sizes from %llu to %llu by %g", (unsigned long long)a->min_bytes,
 			(unsigned long long)a->max_bytes, a->factor);

@@ -5,10 +5,9 @@
  * the two were not measured in turns. ct_comm takes the first backend that has a rule, so where another
  * one wins with its own default that default is written as a rule.
  */
-#include <stdio.h>
 #include <string.h>
 
-#include "tune.h"
+#include "inside.h"
 
 enum { MOST_PARTS = 8 };
 
@@ -60,20 +59,15 @@ static void find_winners(const struct rivals *r, size_t who[CT_SEARCH_MOST_SIZES
 	}
 }
 
+/* ct_comm takes a transport from a rule too. */
 static json_t *rule(const struct ct_tune_part *part, uint32_t cell, size_t first, size_t last)
 {
 	const struct ct_candidate *c = &part->cells[cell];
-	json_t *set = json_pack("{s:s}", "algo", c->algo[0] != '\0' ? c->algo :
-		strcmp(part->backend, "native") == 0 ? "auto" : "default");
-	/* up to the next size that was asked about: nothing is said about larger ones than measured */
-	uint64_t end = last + 1 < part->nsizes ? part->sizes[last + 1] - 1 : part->sizes[last];
+	json_t *rule = ct_tune_rule(part, cell, first, last);
 
-	for (uint32_t k = 0; k < c->nknobs; k++)
-		(void)json_object_set_new(set, c->knob_name[k], json_integer(c->knob[k]));
 	if (strcmp(part->backend, "native") == 0 && c->net[0] != '\0')
-		(void)json_object_set_new(set, "net", json_string(c->net));
-	return json_pack("{s:s, s:s, s:s, s:[I,I], s:o}", "coll", ct_coll_name(part->coll), "backend",
-		part->backend, "type", "any", "bytes", (json_int_t)part->sizes[first], (json_int_t)end, "set", set);
+		(void)json_object_set_new(json_object_get(rule, "set"), "net", json_string(c->net));
+	return rule;
 }
 
 /* What ct_comm shall do at size I: a part and its cell, or nothing special. */
@@ -133,6 +127,8 @@ json_t *ct_tune_winners(const struct ct_tuned *t, const struct ct_world *world, 
 	}
 	if (whole == NULL || rules == NULL || json_object_set(whole, "rules", rules) != 0)
 		goto fail;
+	/* joined with another file's these would become rules of several backends at one size */
+	(void)json_object_del(whole, "measured");
 	json_decref(rules);
 	return whole;
 fail:

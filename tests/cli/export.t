@@ -18,6 +18,7 @@ is "openmpi: all-reduce" "$(awk '$1 == 2 && $2 == 3 && NF == 2 { on = 1 }
 	"2 3 0 1 0 0 0 0 4 4 0 3 0 0 1024 0 0 0 4096 4 0 0 65536 5 0 16384 5 1 0 0 0 0 "
 like "openmpi: limited requests are left out" "$err" \
 	'/rules/5: alltoall 32768 to 65535 bytes: left out: the classic format'
+like "openmpi: operators that do not commute" "$err" 'export: reduce by chain, .* do not commute .* under rules$'
 like "openmpi: rules by type are left out" "$err" '/rules/11: .*no element type'
 is "openmpi: the count of collectives" "$(grep -cE '^4$' "$tmp/numbers")" 1
 
@@ -105,6 +106,15 @@ cat > "$tmp/gather.json" << 'EOF'
 {"coll": "scatter", "backend": "ucc", "type": "any", "bytes": [0, 4095], "set": {"algo": "linear"}}]}
 EOF
 run "$COLLTUNE" export "$tmp/gather.json" --to openmpi
+is "openmpi: without more they are left out by name, since their sizes are told by some ranks only" \
+	"$status $(grep -cE '/rules/(0: gather|1: scatter) .*left out without --same-arguments' <<< "$err")" "2 2"
+run "$COLLTUNE" export "$tmp/gather.json" --to openmpi-json --same-arguments
+is "openmpi-json: both by name" "$(python3 -c '
+import json, sys
+c = json.load(sys.stdin)["collectives"]
+print(*((k, v[0]["rules"][0]["alg"]) for k, v in c.items()))' <<< "$out")" "('gather', 'linear_sync') ('scatter', 'linear_nb')"
+run "$COLLTUNE" export "$tmp/gather.json" --to openmpi --same-arguments
+unlike "openmpi: nothing of operators where nothing is reduced" "$err" 'commute'
 is "openmpi: gather is collective 9, scatter 15, the third algorithm of each" "$(awk '$1 == 9 || $1 == 15 { print $1, $2 }
 	$1 == 0 && $2 == 3' <<< "$out" | tr -s ' \n' ' ')" "9 3 0 3 0 0 15 3 0 3 0 0 "
 like "openmpi: no root of a gather" "$err" "$root"
@@ -151,7 +161,7 @@ rules_of 2
 rules_of 4
 ok "rules of two numbers of ranks are joined" "$COLLTUNE" export "$tmp/ranks2.json" --join "$tmp/ranks4.json" \
 	--to rules -o "$tmp/joined.json"
-like "which is told" "$err" 'of 2 and 2 rules 1 are common, for 2 to 4 ranks per node'
+like "which is told" "$err" 'of 2 and 2 rules, and what was measured beside them: 1 rules for 2 to 4 ranks per node'
 is "and what is left out, by file and place" "$(grep -c "left out.* /rules/1, allreduce of native, 1024 to " <<< "$err")" 2
 unlike "but nothing that is kept" "$err" 'left out.*/rules/0'
 is "what both chose, with its ranks and the fewer samples" "$(python3 -c '
@@ -163,6 +173,31 @@ r, = f["rules"]
 print(f["scope"]["ranks_per_node"], f["scope"]["ranks_searched"], r["bytes"], r["set"], r["fresh_samples"])' \
 	"$tmp/joined.json" "$CT_SRCDIR/results/rules.schema.json")" \
 	"[2, 4] [2, 4] [32, 1023] {'algo': 'ring', 'segment': 0} 2"
+# What was measured beside the choices: "pairs" gains with both numbers of ranks.
+for n in 2 4; do
+	python3 -c '
+import json, sys
+f = json.load(open(sys.argv[1]))
+row = {"coll": "allreduce", "backend": "native", "type": "any", "bytes": [1024, 4095], "set": {"algo": "pairs"}}
+f["measured"] = [dict(row, gain={"ratio": float(sys.argv[2]), "low": 1.1, "high": 2})]
+json.dump(f, open(sys.argv[3], "w"))' "$tmp/ranks$n.json" "1.$n" "$tmp/more$n.json"
+done
+ok "and of what both measured" "$COLLTUNE" export "$tmp/more2.json" --join "$tmp/more4.json" --to rules -o "$tmp/joined.json"
+is "the setting that gains in both, with what it gains in each" "$(python3 -c '
+import json, sys
+import jsonschema
+f = json.load(open(sys.argv[1]))
+for name in sys.argv[1], sys.argv[3], sys.argv[4]:
+    jsonschema.validate(json.load(open(name)), json.load(open(sys.argv[2])))
+r = f["rules"][1]
+print(len(f["rules"]), r["bytes"], r["set"], [(g["ranks_per_node"], g["ratio"]) for g in r["gains"]])' \
+	"$tmp/joined.json" "$CT_SRCDIR/results/rules.schema.json" "$tmp/more2.json" "$tmp/more4.json")" \
+	"2 [1024, 4095] {'algo': 'pairs'} [([2, 2], 1.2), ([4, 4], 1.4)]"
+is "what is left out, and why" "$(grep -c "left out, since another setting is better with both numbers of ranks: .* /rules/1, " <<< "$err")" 2
+ok "joined rules are written for others too" "$COLLTUNE" export "$tmp/joined.json" --to rules -o "$tmp/again.json"
+is "and as they are" "$(cmp "$tmp/joined.json" "$tmp/again.json" && echo same)" same
+head -c -20 "$tmp/more2.json" > "$tmp/cut.json"
+bad "a file that ends within what was measured" 'cut.json:1' "$tmp/more4.json" --join "$tmp/cut.json" --to rules
 rules_of 9
 bad "rules too far apart" 'too far apart' "$tmp/ranks4.json" --join "$tmp/ranks9.json" --to rules
 rules_of 8

@@ -5,8 +5,8 @@
 . "${CT_SRCDIR:?}/tests/tap.sh"
 
 ok "a search over every operation" timeout 900 "$COLLTUNE" tune allreduce,alltoall allgather \
-	reduce_scatter broadcast -t 2 --coll native --net shm -e 16K -f 4 --budget 20s -o "$tmp/rules.json"
-is "a table for each" "$(grep -cE '^# [a-z_]+, native \(colltune .*\): [0-9]+ settings$' <<< "$out")" 5
+	reduce_scatter broadcast reduce,gather,scatter -t 2 --coll native --net shm -e 16K -f 4 --budget 60s -o "$tmp/rules.json"
+is "a table for each" "$(grep -cE '^# [a-z_]+, native \(colltune .*\): [0-9]+ settings$' <<< "$out")" 8
 like "the links are told" "$out" '^# links of native, same host: [0-9.]+ us \+ [0-9.]+ ns/B'
 like "what it cost" "$out" '^# [0-9]+ samples in .* an exhaustive sweep'
 like "the list of suggestions ends it" "$out" '^Suggestions'
@@ -58,6 +58,23 @@ bad "several transports" 'one at a time' allreduce -t 2 --net shm,tcp
 bad "sizes upside down" 'above' allreduce -t 2 -b 1K -e 8
 bad "more searches than there is room for" 'searches' allreduce -t 2 --searches 17
 bad "a budget too small for one sample" 'budget' allreduce -t 2 --net shm -e 16M --budget 1ms --no-model
+cat > "$tmp/far.json" << 'END'
+{"schema":"colltune-rules/1","scope":{"machine":"sha256:0000000000000000000000000000000000000000000000000000000000000000","nodes":[1,1],"ranks_per_node":[2,2],"libs":{"colltune":"9.9"}},"rules":[
+{"coll":"allreduce","backend":"native","type":"any","bytes":[16777216,16777216],"set":{"algo":"ring"}}]}
+END
+bad "a check in less than a block of samples" 'budget of 1.00 ms is too small' --check "$tmp/far.json" -t 2 --net shm \
+	--budget 1ms
+like "of rules of another machine, which is told" "$out" '^# check: found on another machine \(sha256:000000000000, '
+like "and of another version" "$out" '^# check: found with colltune 9\.9, this is colltune [0-9.]+, so a job would not'
+for file in 's/rules.1/rules\/2/' 2d 's/}}]}/}},{"coll":"allreduce","backend":"native","type":"any","bytes":[8,16777216],"set":{"algo":"ring"}}]}/'; do
+	sed "$file" "$tmp/far.json" > "$tmp/bad.json"
+	bad "no rules ($file)" '(/schema: |:2: .* near end of file|/rules/1/bytes: overlaps /rules/0/bytes)' \
+		--check "$tmp/bad.json" -t 2 --net shm
+done
+# 16 bytes are no three blocks of floats
+sed 's/16777216,16777216/16,16/; s/allreduce/alltoall/; s/ring/linear/' "$tmp/far.json" > "$tmp/between.json"
+ok "a rule for a size that these ranks cannot run" timeout 180 "$COLLTUNE" tune --check "$tmp/between.json" -t 3 --net shm
+like "which is told" "$out" '^# check: /rules/0 alltoall: of no size that 3 ranks can run and -e allows$'
 run timeout 180 "$COLLTUNE" tune allreduce -t 2 -e 64 -o "$tmp/none/rules.json"
 is "rules that cannot be written: exit status" "$status" 3
 run timeout 180 "$COLLTUNE" tune allreduce -t 2 -e 64 -f 8 --coll native,mpi --net shm

@@ -49,6 +49,15 @@ bad() {
 	is "$name: exit status, lines" "$status $(grep -c . <<< "$err")" "$code 1"
 	like "$name: message" "$err" "$text"
 }
+cat > "$tmp/slow" << 'END'
+#!/bin/sh
+i=0
+while [ $i -lt 20000 ]; do i=$((i + 1)); done
+exec "${0%/*}/launcher" "$@"
+END
+chmod +x "$tmp/slow"
+bad "a budget for one launch only" 'budget of 1.00 ms is too small' 2 --launch "$tmp/slow" --settings FAST=1 -e 32 \
+	--budget 1ms
 bad "launches of another command" 'of another command' 2 "$@" -b 16
 bad "a launcher that is not there" 'not installed' 3 --launch "$tmp/none"
 bad "a launch that says nothing" 'printed no times' 3 --launch true
@@ -70,7 +79,7 @@ ok "a search beside a stream of memory" timeout 360 "$COLLTUNE" tune allreduce -
 	--no-model --overlap memory -o "$tmp/memory.json"
 like "which is told" "$out" '^# overlap memory: a thread of each rank worked meanwhile \([1-9][0-9]* turns'
 like "and said in the file" "$(cat "$tmp/memory.json")" '"overlap": "memory"'
-ok "its rules beside the default" timeout 360 "$COLLTUNE" tune --check "$tmp/memory.json" -t 3 --net shm --budget 1s
+ok "its rules beside the default" timeout 360 "$COLLTUNE" tune --check "$tmp/memory.json" -t 3 --net shm --budget 10s
 like "with what they were found beside" "$out" '^# check: found while a thread .* \(--overlap memory\)$'
 like "and for how many ranks" "$out" '^# check: rules for .* 2 to 2 ranks each; here 3 .* outside'
 ok "a search beside computations" timeout 360 "$COLLTUNE" tune allreduce -t 2 --net shm -e 64 -f 8 \

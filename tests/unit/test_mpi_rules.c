@@ -49,6 +49,9 @@ static void test_knobs(void **state)
 	(void)state;
 	assert_int_equal(ct_mpi_knobs_of(CT_ALLREDUCE, "ring").nknobs, 0);
 	assert_int_equal(ct_mpi_knobs_of(CT_ALLREDUCE, "chain").nknobs, 0);
+	assert_string_equal(ct_mpi_knobs_of(CT_REDUCE, "chain").cvars[1], "chain_fanout");
+	assert_int_equal(ct_mpi_knobs_of(CT_REDUCE, "in-order_binary").nknobs, 1);
+	assert_int_equal(ct_mpi_knobs_of(CT_REDUCE, "linear").nknobs, 0);
 	assert_int_equal(ring.nknobs, 1);
 	assert_string_equal(ring.knobs[0].name, "segsize");
 	assert_string_equal(ring.cvars[0], "segmentsize");

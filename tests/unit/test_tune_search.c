@@ -97,10 +97,11 @@ static void generated_tables(void **state)
 		if (k % 2 > 0)
 			roughen(k / 2 + 1, 0.03, 0.1);
 		o = outcome_of(0);
-		/* Kept by the tables that no formula says. In the others a setting with segments gains 16 % at the
-		 * two largest sizes only. There 5 % of a sweep are one call and a quarter of each setting, of
-		 * which a first call takes one and a half, and one call errs by 5 %. */
-		assert_good(o, k % 2 > 0 ? 0.1 : 0.2);
+		/* With these seeds all keep 10 %, with any of 60 others two of those that no formula says do. In the
+		 * others a setting with segments gains 16 % at the two largest sizes only. There 5 % of a sweep are
+		 * one call and a quarter of each setting, of which a first call takes one and a half, and one call
+		 * errs by 5 %. */
+		assert_good(o, k == 1 || k == 5 ? 0.1 : 0.2);
 		far += o.far;
 		unresolved += o.unresolved;
 		measured += o.measured;
@@ -108,6 +109,30 @@ static void generated_tables(void **state)
 	assert_true((double)unresolved <= 0.07 * (double)measured);
 	/* sizes at which 10 % and more are lost */
 	assert_true((double)far <= 0.01 * (double)measured);
+}
+
+/* From one size to the next all take three times as long, but for one setting, which so far lay a little behind: no
+ * line may lead across, or the others are taken for as fast as they were. */
+static void a_cache_ends(void **state)
+{
+	enum { AT = 15, SETTINGS = 10, STAYS = 9 };
+	struct outcome o;
+
+	(void)state;
+	memset(&table, 0, sizeof(table));
+	table.noise = 0.05;
+	table.budget_ns = 1e12;
+	for (uint32_t c = 0; c < SETTINGS; c++)
+		(void)add_cell(c);
+	for (size_t i = 0; i < SIZES; i++) {
+		table.sizes[i] = 8ull << i;
+		for (size_t c = 0; c < SETTINGS; c++)
+			table.ns[i][c] = (500 + 0.25 * (double)table.sizes[i]) * (1 + 0.01 * (double)c) *
+				(c == STAYS ? i < AT ? 1.1 : 1.2 : i < AT ? 1 : 1.5);
+	}
+	o = outcome_of(0);
+	assert_true(o.worst <= 1.1);
+	assert_true(o.mean <= 1.02);
 }
 
 static void defaults_are_best(void **state)
@@ -201,7 +226,8 @@ static void smallest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(generated_tables), cmocka_unit_test(defaults_are_best),
+		cmocka_unit_test(generated_tables), cmocka_unit_test(a_cache_ends),
+		cmocka_unit_test(defaults_are_best),
 		cmocka_unit_test(illegal_and_wrong), cmocka_unit_test(budgets),
 		cmocka_unit_test(bad_input), cmocka_unit_test(smallest),
 	};

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,58 @@ static void cells_of_nccl(void **state)
 	json_decref(whole);
 }
 
+/* Samples of CELL at size I: AT - APART and AT + APART in turns, eight of them. */
+static void sample(struct ct_tune_part *part, size_t i, uint32_t cell, uint64_t at, uint64_t apart)
+{
+	struct ct_cell_times *t = ct_times(&part->found, i, cell);
+
+	for (t->n = 0; t->n < 8; t->n++)
+		t->ns[t->n] = t->n % 2 == 0 ? at - apart : at + apart;
+	t->counted = t->n;
+	t->weight = t->n;
+	t->state = CT_CELL_ALIVE;
+	t->pooled = t->level = log((double)at);
+}
+
+static const json_t *member(const json_t *whole, size_t i, const char *name)
+{
+	return json_object_get(json_array_get(json_object_get(whole, "measured"), i), name);
+}
+
+/* What was measured beside the choice: not what is surely slower, wrong, or not known at that size; up to the next
+ * size that was measured. A rules file over several backends has none of it. */
+static void measured(void **state)
+{
+	static struct made m;
+	struct ct_tune_part part;
+	json_t *whole;
+
+	(void)state;
+	make_part(&part, &m, "native");
+	for (size_t i = 0; i < SIZES; i++) {
+		sample(&part, i, 0, 20000, 200);
+		sample(&part, i, 1, i == 4 ? 40000 : 10000, 100);
+	}
+	ct_times(&part.found, 2, 1)->state = CT_CELL_WRONG;
+	ct_times(&part.found, 3, 1)->counted = 0;
+	part.found.measured[1] = false;
+	whole = written(&part, 1, ct_tune_rules);
+	assert_int_equal(count(whole), 0);
+	assert_int_equal(json_array_size(json_object_get(whole, "measured")), 1);
+	assert_int_equal(json_integer_value(json_array_get(member(whole, 0, "bytes"), 0)), 8);
+	assert_int_equal(json_integer_value(json_array_get(member(whole, 0, "bytes"), 1)), 31);
+	assert_string_equal(json_string_value(json_object_get(member(whole, 0, "set"), "algo")), "ring");
+	/* a sample to the next: log(1.01 / 0.99) = 0.0200, over 0.9539 a noise of 0.0210; 1.96 * sqrt(0.0210^2 *
+	 * (1/8 + 1/8) + 2 * 0.006^2) = 0.0264, so 2 * exp(-0.0264) = 1.948 and 2 * exp(0.0264) = 2.054 */
+	assert_float_equal(json_real_value(json_object_get(member(whole, 0, "gain"), "ratio")), 2, 1e-9);
+	assert_float_equal(json_real_value(json_object_get(member(whole, 0, "gain"), "low")), 1.948, 0.0011);
+	assert_float_equal(json_real_value(json_object_get(member(whole, 0, "gain"), "high")), 2.054, 0.0011);
+	json_decref(whole);
+	whole = winners(&part, 1);
+	assert_null(json_object_get(whole, "measured"));
+	json_decref(whole);
+}
+
 static void one_backend(void **state)
 {
 	static struct made m;
@@ -188,7 +241,8 @@ static void two_backends(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(cells_of_nccl), cmocka_unit_test(one_backend), cmocka_unit_test(two_backends) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(cells_of_nccl), cmocka_unit_test(measured),
+		cmocka_unit_test(one_backend), cmocka_unit_test(two_backends) };
 
 	return cmocka_run_group_tests_name("tune_winners", tests, NULL, NULL);
 }

@@ -69,15 +69,17 @@ static ct_status take(void *arg, struct ct_search_take *t)
 		uint32_t c = t->list[k];
 
 		t->status[k] = table.illegal[t->size][c] ? CT_UNSUPPORTED :
-			t->verify && table.wrong[c] ? CT_CORRUPT : CT_OK;
+			t->verify[k] && table.wrong[c] ? CT_CORRUPT : CT_OK;
 		if (t->status[k] == CT_UNSUPPORTED)
 			continue;
 		cold = !table.warm[c];
-		if (cold && !t->cold)
-			table.clock_ns += COLD * table.ns[t->size][c];
+		if (t->verify[k] || (cold && !t->cold)) {
+			table.clock_ns += (cold ? COLD : 1) * table.ns[t->size][c];
+			cold = false;
+		}
 		table.warm[c] = true;
 		for (uint32_t s = 0; s < t->samples; s++) {
-			double ns = sample_of(t->size, c) * (cold && t->cold && s == 0 ? COLD : 1);
+			double ns = sample_of(t->size, c) * (cold && s == 0 ? COLD : 1);
 
 			t->ns[(size_t)k * t->samples + s] = (uint64_t)ns;
 			table.clock_ns += ns + CALL_NS;
