@@ -114,7 +114,8 @@ sanitized_tests = $(unit_tests)
 not_sanitized = $(one_thread)
 else
 sanitized_tests = $(unit_tests) $(shell_tests) $(mpirun_tests)
-not_sanitized =
+# a browser, and searches that take the same ways as those of test_tune_search
+not_sanitized = tests/cli/report_browser.t tests/unit/test_tune_recorded
 endif
 check-sanitized:
 	chosen=; for test in $(sanitized_tests); do \
