@@ -101,6 +101,15 @@ const struct ct_algo *ct_algo_auto(const struct ct_shape *shape)
 	}
 }
 
+const char *ct_coll_auto(ct_coll coll, uint64_t count, uint32_t nranks, ct_type type)
+{
+	struct ct_shape shape = { .coll = coll, .count = count, .nranks = nranks,
+		.element_bytes = (uint32_t)ct_type_bytes(type) };
+	const struct ct_algo *algo = ct_algo_auto(&shape);
+
+	return algo != NULL ? algo->name : NULL;
+}
+
 bool ct_algo_in_order(const struct ct_algo *algo)
 {
 	return algo->generate == ct_allreduce_gather || algo->generate == ct_allreduce_allpairs ||

@@ -197,6 +197,10 @@ CT_MODULE_API const char *const *ct_openmpi_algos(ct_coll coll);
 /* The function of libmpi (4.1, 5.0) that is algorithm ALGO of COLL, or NULL: what a witness sees. */
 const char *ct_openmpi_function(ct_coll coll, const char *algo);
 
+/* What backend native runs for COUNT elements on NRANKS ranks where no algorithm is named, its knobs all 0; NULL:
+ * it has none for COLL. Pure. */
+const char *ct_coll_auto(ct_coll coll, uint64_t count, uint32_t nranks, ct_type type);
+
 /* Does NAME of backend native reduce every element in rank order, ((x0 op x1) op x2) …, whatever the
  * transport and the timing? Pure. */
 bool ct_coll_in_order(ct_coll coll, const char *name);

@@ -30,6 +30,7 @@ struct ct_race {
 	uint64_t allowed_ns;  /* share of the effort, at most the budget */
 	double kept_ns;       /* of it, for what comes later */
 	double noise[CT_SEARCH_MOST_SIZES]; /* spread of a sample's logarithm */
+	uint32_t is[CT_SEARCH_MOST_SIZES]; /* the cell that the default is; 0: not known */
 	bool broken[CT_SEARCH_MOST_SIZES]; /* no line goes from the size below to this one */
 	double rough;         /* of a cell's time beside the others' from size to size: logarithms */
 	/* how much longer a first call takes, and the spread of that: logarithms */
@@ -129,7 +130,7 @@ ct_status ct_race_climb(struct ct_race *run, size_t i, double cap);
  * at size I? */
 bool ct_race_next_to(const struct ct_race *run, size_t i, uint32_t a, uint32_t b);
 
-/* Is CELL the same as another at size I? */
+/* Is CELL the same as another at size I, or what the default is there? */
 bool ct_race_same(const struct ct_race *run, uint32_t cell, size_t i);
 
 /* ---- where it matters: race_refine.c; and then: race_widen.c ------------------------------------ */

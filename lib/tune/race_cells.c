@@ -74,7 +74,7 @@ static double least_predicted(const struct ct_race *run, size_t i)
 
 bool ct_race_same(const struct ct_race *run, uint32_t cell, size_t i)
 {
-	return run->in->same != NULL && run->in->same(run->in->arg, cell, i);
+	return (cell != 0 && cell == run->is[i]) || (run->in->same != NULL && run->in->same(run->in->arg, cell, i));
 }
 
 /* The best cell of FAMILY at the nearest size that knows one, the smaller ones first; else its first. */

@@ -419,9 +419,14 @@ static struct ct_guess together(struct ct_guess a, struct ct_guess b)
 
 struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell)
 {
-	struct ct_guess own = alone(run, i, cell), other;
-	size_t j = nearest_of(run, i, cell);
+	struct ct_guess own, other;
+	size_t j;
 
+	/* which is known from other sizes too */
+	if (cell == 0)
+		cell = run->is[i];
+	own = alone(run, i, cell);
+	j = nearest_of(run, i, cell);
 	if (j == i || j == SIZE_MAX || cell == 0 || (i < j ? j - i : i - j) > BESIDE)
 		return own;
 	other = beside(run, i, j, cell);

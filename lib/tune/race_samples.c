@@ -106,9 +106,31 @@ static double calls_of(const uint64_t *ns, uint32_t samples, bool warm_up)
 	return sum;
 }
 
-ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list *list, uint32_t samples,
+/* What the default is runs as the default. */
+static struct ct_race_list to_run(const struct ct_race *run, size_t i, const struct ct_race_list *list)
+{
+	struct ct_race_list own = { .n = 0 };
+
+	for (uint32_t k = 0; k < list->n; k++)
+		ct_race_put(&own, list->cell[k] == run->is[i] ? 0 : list->cell[k]);
+	return own;
+}
+
+/* Samples of CELL at size I; the default's are also those of what it is. */
+static void keep_both(struct ct_race *run, size_t i, uint32_t cell, const uint64_t *ns, uint32_t samples,
+	ct_status status, bool cold)
+{
+	keep(ct_times(run->out, i, cell), ns, samples, status, cold);
+	if (cell == 0 && run->is[i] != 0)
+		keep(ct_times(run->out, i, run->is[i]), ns, samples, status, cold);
+	if (status == CT_CORRUPT)
+		condemn(run, cell);
+}
+
+ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list *asked, uint32_t samples,
 	bool verify)
 {
+	const struct ct_race_list own = to_run(run, i, asked), *list = &own;
 	struct ct_search_take t = { .size = i,
 		.list = list->cell,
 		.n = list->n,
@@ -140,10 +162,7 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 		prepared += new;
 		if (run->status[k] == CT_OK)
 			beside -= calls_of(run->ns + (size_t)k * samples, samples, new && !cold);
-		keep(ct_times(run->out, i, list->cell[k]), run->ns + (size_t)k * samples, samples,
-			run->status[k], cold);
-		if (run->status[k] == CT_CORRUPT)
-			condemn(run, list->cell[k]);
+		keep_both(run, i, list->cell[k], run->ns + (size_t)k * samples, samples, run->status[k], cold);
 	}
 	ct_race_levels(run, i);
 	/* where calls are long the rest cannot be told from them */
@@ -233,7 +252,7 @@ static uint32_t fastest_but(const struct ct_race *run, size_t i, uint32_t cell)
 		const struct ct_cell_times *t = ct_times(run->out, i, c);
 		struct ct_guess g;
 
-		if (c == cell || !ct_race_usable(t) || !seen(run, i, c) ||
+		if (c == cell || (c != 0 && c == run->is[i]) || !ct_race_usable(t) || !seen(run, i, c) ||
 			(t->counted == 0 && ct_race_same(run, c, i)))
 			continue;
 		g = ct_race_guess(run, i, c);
@@ -245,6 +264,13 @@ static uint32_t fastest_but(const struct ct_race *run, size_t i, uint32_t cell)
 		}
 	}
 	return best;
+}
+
+/* The default, by D behind the fastest, stays until its loss is plain. */
+static bool default_will_do(const struct ct_race *run, size_t i, uint32_t cell, double d)
+{
+	return (cell == 0 || cell == run->is[i]) && d <= log(ct_race_not_worse) &&
+		!ct_race_slower(run, i, 0, run->out->best[i]);
 }
 
 /* Which cell is fastest at size I, which cannot be told from it, and is the default's loss known? */
@@ -269,8 +295,7 @@ void ct_race_judge(struct ct_race *run, size_t i)
 		t->good = c == s->best[i] || (ct_race_usable(t) && (t->counted > 0 ||
 			(g.se < hardly_known / 6 && seen(run, i, c) && !ct_race_same(run, c, i))) && (d <= near_best ||
 			d + hypot(g.se, best.se) <= log(as_good) ||
-			/* the default stays until its loss is plain */
-			(c == 0 && d <= log(ct_race_not_worse) && !ct_race_slower(run, i, 0, s->best[i]))));
+			default_will_do(run, i, c, d)));
 	}
 	s->measured[i] = true;
 	other = s->best[i] != 0 ? s->best[i] : fastest_but(run, i, 0);

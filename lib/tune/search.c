@@ -304,6 +304,8 @@ static ct_status begin(struct ct_race *run)
 	run->status = ct_alloc(in->ncells, sizeof(*run->status));
 	run->alone = ct_alloc(in->ncells * in->nsizes, sizeof(*run->alone));
 	run->computed = ct_alloc(in->ncells * in->nsizes, sizeof(*run->computed));
+	for (size_t i = 0; i < in->nsizes && in->default_is != NULL; i++)
+		run->is[i] = in->default_is(in->arg, i);
 	for (size_t c = 0; c < in->ncells; c++)
 		if (in->cells[c].family >= run->nfamilies)
 			run->nfamilies = in->cells[c].family + 1;

@@ -74,6 +74,9 @@ struct ct_search_in {
 	ct_status (*agree)(void *arg, ct_status mine);
 	/* Is cell C at size I the same as another cell there, so that it need not be tried? NULL: none */
 	bool (*same)(void *arg, uint32_t c, size_t i);
+	/* The cell that the default is at size I: never tried there, since its times are the default's; 0: not
+	 * known. NULL: nowhere */
+	uint32_t (*default_is)(void *arg, size_t i);
 	/* Predicted ns of cell C at size I; 0 = cannot say. NULL: there is no model. */
 	double (*predict)(void *arg, uint32_t c, size_t i);
 	void *arg;

@@ -211,6 +211,27 @@ static bool same(void *arg, uint32_t cell, size_t i)
 	return false;
 }
 
+/* Native's choice where no algorithm is named; of other libraries' nobody knows. */
+static uint32_t default_is(void *arg, size_t i)
+{
+	const struct searching *s = arg;
+	const struct ct_tune_part *part = s->part;
+	ct_type type = s->tuned->attr.type;
+	uint64_t count = ct_coll_count(part->coll, s->nranks, part->sizes[i], type);
+	const char *name = strcmp(part->cells[0].backend, "native") == 0 ?
+		ct_coll_auto(part->coll, count, s->nranks, type) : NULL;
+
+	for (uint32_t c = 1; name != NULL && c < part->ncells; c++) {
+		bool plain = strcmp(part->cells[c].algo, name) == 0;
+
+		for (uint32_t k = 0; k < part->cells[c].nknobs; k++)
+			plain = plain && part->cells[c].knob[k] == 0;
+		if (plain)
+			return c;
+	}
+	return 0;
+}
+
 /* Many small segments take longer to play than to try. */
 static bool playable(const struct ct_tune_part *part, size_t cell, size_t i)
 {
@@ -255,7 +276,7 @@ static ct_status search(struct ct_session *session, struct ct_tuned *t, size_t b
 	struct searching s = { .tuned = t, .part = part, .nranks = nranks };
 	struct ct_search_in in = { .budget_ns = budget_ns, .effort = t->attr.effort,
 		.least_ns = least_ns, .take = take,
-		.agree = agree, .same = same, .predict = t->attr.no_model ? NULL : predict, .arg = &s };
+		.agree = agree, .same = same, .default_is = default_is, .predict = t->attr.no_model ? NULL : predict, .arg = &s };
 	uint64_t begin = ct_now_ns();
 	int64_t already;
 	ct_status status = make_cells(t, base, part);

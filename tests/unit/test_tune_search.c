@@ -135,6 +135,42 @@ static void a_cache_ends(void **state)
 	assert_true(o.mean <= 1.02);
 }
 
+/* The default is the second setting up to 4 KiB and the third beyond, as a library's own choice is. Neither is tried
+ * where it is the default, its times there are known, and the one rule is where the default changes too late. */
+static void what_the_default_is(void **state)
+{
+	enum { CHANGES = 10, BETTER = 6, SETTINGS = 4 };
+	struct ct_search found;
+
+	(void)state;
+	memset(&table, 0, sizeof(table));
+	table.noise = 0.05;
+	table.budget_ns = 1e12;
+	for (uint32_t c = 0; c < SETTINGS; c++)
+		(void)add_cell(c);
+	for (size_t i = 0; i < SIZES; i++) {
+		const double early = i < BETTER ? 1 : 1.5, late = i < BETTER ? 1.5 : 1;
+
+		table.sizes[i] = 8ull << i;
+		table.is[i] = i < CHANGES ? 1 : 2;
+		for (size_t c = 0; c < SETTINGS; c++)
+			table.ns[i][c] = (500 + 0.25 * (double)table.sizes[i]) *
+				(c == 3 ? 2 : c == 1 || (c == 0 && i < CHANGES) ? early : late);
+	}
+	for (uint64_t seed = 1; seed <= SEARCHES; seed++) {
+		assert_int_equal(search(seed, 0, &found), CT_OK);
+		for (size_t i = 0; i < SIZES; i++) {
+			uint32_t c = ct_search_choice(&found, i);
+
+			assert_int_equal(table.tried[i][table.is[i]], 0);
+			assert_int_equal(ct_times(&found, i, table.is[i])->n, ct_times(&found, i, 0)->n);
+			assert_true(table.ns[i][c] <= 1.001 * best_at(i));
+		}
+		assert_int_equal(found.nstretches, 3 - (found.stretch[1].last == SIZES - 1));
+		ct_search_free(&found);
+	}
+}
+
 static void defaults_are_best(void **state)
 {
 	struct ct_search found;
@@ -227,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(generated_tables), cmocka_unit_test(a_cache_ends),
+		cmocka_unit_test(what_the_default_is),
 		cmocka_unit_test(defaults_are_best),
 		cmocka_unit_test(illegal_and_wrong), cmocka_unit_test(budgets),
 		cmocka_unit_test(bad_input), cmocka_unit_test(smallest),

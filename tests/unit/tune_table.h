@@ -29,6 +29,8 @@ static struct table {
 	double ns[SIZES][MOST]; /* true medians */
 	bool twin[SIZES][MOST]; /* the same as another cell at this size */
 	bool illegal[SIZES][MOST], wrong[MOST];
+	uint32_t is[SIZES];     /* what the default is; 0: nobody knows */
+	size_t tried[SIZES][MOST];
 	double noise;           /* spread of a sample's logarithm; where it is not the same everywhere: */
 	double spread[SIZES][MOST];
 	struct ct_rng rng;
@@ -68,6 +70,7 @@ static ct_status take(void *arg, struct ct_search_take *t)
 	for (uint32_t k = 0; k < t->n; k++) {
 		uint32_t c = t->list[k];
 
+		table.tried[t->size][c]++;
 		t->status[k] = table.illegal[t->size][c] ? CT_UNSUPPORTED :
 			t->verify[k] && table.wrong[c] ? CT_CORRUPT : CT_OK;
 		if (t->status[k] == CT_UNSUPPORTED)
@@ -95,11 +98,17 @@ static bool same(void *arg, uint32_t c, size_t i)
 	return table.twin[i][c];
 }
 
+static uint32_t default_is(void *arg, size_t i)
+{
+	(void)arg;
+	return table.is[i];
+}
+
 static ct_status search(uint64_t seed, double effort, struct ct_search *found)
 {
 	struct ct_search_in in = { .cells = table.cells, .ncells = table.ncells, .sizes = table.sizes,
 		.nsizes = SIZES, .budget_ns = (uint64_t)table.budget_ns, .effort = effort, .take = take,
-		.same = same };
+		.same = same, .default_is = default_is };
 
 	table.rng = ct_rng_make(seed);
 	table.clock_ns = table.late_ns = 0;
