@@ -111,6 +111,16 @@ static void generated_tables(void **state)
 	assert_true((double)far <= 0.01 * (double)measured);
 }
 
+/* A table of SETTINGS algorithms without knobs, whose times are still to be set. */
+static void begin_table(uint32_t settings)
+{
+	memset(&table, 0, sizeof(table));
+	table.noise = 0.05;
+	table.budget_ns = 1e12;
+	for (uint32_t c = 0; c < settings; c++)
+		(void)add_cell(c);
+}
+
 /* From one size to the next all take three times as long, but for one setting, which so far lay a little behind: no
  * line may lead across, or the others are taken for as fast as they were. */
 static void a_cache_ends(void **state)
@@ -119,11 +129,7 @@ static void a_cache_ends(void **state)
 	struct outcome o;
 
 	(void)state;
-	memset(&table, 0, sizeof(table));
-	table.noise = 0.05;
-	table.budget_ns = 1e12;
-	for (uint32_t c = 0; c < SETTINGS; c++)
-		(void)add_cell(c);
+	begin_table(SETTINGS);
 	for (size_t i = 0; i < SIZES; i++) {
 		table.sizes[i] = 8ull << i;
 		for (size_t c = 0; c < SETTINGS; c++)
@@ -143,11 +149,7 @@ static void what_the_default_is(void **state)
 	struct ct_search found;
 
 	(void)state;
-	memset(&table, 0, sizeof(table));
-	table.noise = 0.05;
-	table.budget_ns = 1e12;
-	for (uint32_t c = 0; c < SETTINGS; c++)
-		(void)add_cell(c);
+	begin_table(SETTINGS);
 	for (size_t i = 0; i < SIZES; i++) {
 		const double early = i < BETTER ? 1 : 1.5, late = i < BETTER ? 1.5 : 1;
 
