@@ -19,7 +19,7 @@ core_sources += \
 	lib/tune/race.h \
 	lib/tune/race_cells.c \
 	lib/tune/race_check.c \
-	lib/tune/race_guess.c \
+	lib/tune/race_guess.c lib/tune/race_levels.c \
 	lib/tune/race_refine.c \
 	lib/tune/race_samples.c lib/tune/race_widen.c \
 	lib/tune/repeat.c \

@@ -116,7 +116,7 @@ static void put_late(const struct ct_race *run, size_t i, const struct ct_race_l
 		n += isfinite(by[k]);
 	}
 	qsort(sorted, n, sizeof(*sorted), compare);
-	usual = n < FEW ? 0 : sorted[n / 2];
+	usual = n < FEW ? 0 : sorted[(n - 1) / 2];
 	for (uint32_t k = 0; k < list->n; k++)
 		if (by[k] > usual + much)
 			ct_race_put(late, list->cell[k]);

@@ -29,7 +29,9 @@ struct ct_race {
 	uint32_t nfamilies;
 	uint64_t allowed_ns;  /* share of the effort, at most the budget */
 	double kept_ns;       /* of it, for what comes later */
-	double noise[CT_SEARCH_MOST_SIZES]; /* spread of a sample's logarithm */
+	double noise[CT_SEARCH_MOST_SIZES]; /* spread of a sample's logarithm, one after the other */
+	double apart[CT_SEARCH_MOST_SIZES]; /* of a cell's from one visit to the size to the next, beside the others' */
+	uint8_t visit[CT_SEARCH_MOST_SIZES];
 	uint32_t is[CT_SEARCH_MOST_SIZES]; /* the cell that the default is; 0: not known */
 	bool broken[CT_SEARCH_MOST_SIZES]; /* no line goes from the size below to this one */
 	double rough;         /* of a cell's time beside the others' from size to size: logarithms */
@@ -88,15 +90,21 @@ struct ct_ratio ct_race_ratio(const struct ct_cell_times *a, const struct ct_cel
 /* Which cell is fastest at size I, which cannot be told from it, and is the default's loss known? */
 void ct_race_judge(struct ct_race *run, size_t i);
 
-/* ---- what a call takes: race_guess.c ------------------------------------------------------------ */
-
-struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell);
+/* ---- what the samples say: race_levels.c -------------------------------------------------------- */
 
 /* The levels and the noise of size I, after samples were taken there. */
 void ct_race_levels(struct ct_race *run, size_t i);
 
+/* Learns how far apart two visits to a size are. When all cells that matter were there twice: who was sent back for
+ * being fast comes back slower by chance alone. */
+void ct_race_visits(struct ct_race *run);
+
 /* Learns from all sizes how rough times are from size to size, and how long first calls take. */
 void ct_race_common(struct ct_race *run);
+
+/* ---- what a call takes: race_guess.c ------------------------------------------------------------ */
+
+struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell);
 
 /* What was computed of CELL is no longer true. */
 void ct_race_forget(struct ct_race *run, uint32_t cell);
@@ -141,6 +149,9 @@ ct_status ct_race_refine(struct ct_race *run);
 
 /* Samples of cells of which there are few, as long as what is left lasts. What TAKE says. */
 ct_status ct_race_widen(struct ct_race *run);
+
+/* A second visit to each size where that costs next to nothing. What TAKE says. */
+ct_status ct_race_return(struct ct_race *run);
 
 /* ---- what was chosen: race_check.c -------------------------------------------------------------- */
 

@@ -78,11 +78,11 @@ static bool worth_together(const struct ct_race *run, const struct ct_stretch *s
 	return n > 1 && gain > (double)n * log(ct_race_not_worse) && gain > surely * sqrt(variance);
 }
 
-/* Is STRETCH a rule that is worth it? A gain that is sure on fresh samples where it was checked, or by all
- * that is known somewhere in it or in all of it. */
+/* Is STRETCH a rule that is worth it? A gain that is sure on fresh samples where it was checked (FRESH_LOW; 0: none
+ * tell), or by all that is known somewhere in it or in all of it. */
 static bool worth(const struct ct_race *run, const struct ct_stretch *stretch, double fresh_low)
 {
-	if ((stretch->samples > 0 && fresh_low > 1 && stretch->gain > 1 + least_gain) || worth_together(run, stretch))
+	if ((fresh_low > 1 && stretch->gain > 1 + least_gain) || worth_together(run, stretch))
 		return true;
 	for (size_t i = stretch->first; i <= stretch->last; i++) {
 		struct ct_guess own = ct_race_guess(run, i, 0), new = ct_race_guess(run, i, stretch->cell);
@@ -104,7 +104,7 @@ static ct_status check(struct ct_race *run, struct ct_stretch *stretch)
 	struct ct_cell_times *new = ct_times(run->out, i, stretch->cell);
 	const struct ct_cell_times before[2] = { *own, *new };
 	const struct ct_race_list list = { .cell = { 0, stretch->cell }, .n = 2 };
-	bool fresh = run->out->spent_ns < run->in->budget_ns && affordable(run, i, &list, CHECK / 2);
+	bool alone, fresh = run->out->spent_ns < run->in->budget_ns && affordable(run, i, &list, CHECK / 2);
 	ct_status status = fresh ? refresh(run, i, stretch->cell) : CT_OK;
 	struct ct_ratio r = ct_race_ratio(own, new);
 	struct ct_race_pair pair = ct_race_pair_of(own, new);
@@ -124,9 +124,10 @@ static ct_status check(struct ct_race *run, struct ct_stretch *stretch)
 		ct_race_levels(run, i);
 		ct_race_judge(run, i);
 	}
-	/* what spoke for it may have been late samples of the default */
-	if (!ct_race_usable(new) || (fresh && r.ratio < 1 && !ct_race_slower(run, i, 0, stretch->cell)) ||
-		!worth(run, stretch, r.low))
+	/* what spoke for it may have been late samples of the default; where visits differ one says little */
+	alone = fresh && run->apart[i] == 0;
+	if (!ct_race_usable(new) || (alone && r.ratio < 1 && !ct_race_slower(run, i, 0, stretch->cell)) ||
+		!worth(run, stretch, alone ? r.low : 0))
 		stretch->cell = 0;
 	return status;
 }

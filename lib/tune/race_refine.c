@@ -9,7 +9,7 @@
 
 #include "race.h"
 
-enum { VISITS = 100, MORE = 4, MORE_LONG = 1, LEAST = 1, RIVALS = 3 };
+enum { VISITS = 100, MORE = 4, MORE_LONG = 1, MORE_APART = 2, LEAST = 1, RIVALS = 3 };
 
 static const double enough = 0.002, for_default = 0.006, default_jumps = 0.03, fewer = 0.25, dear = 0.3, at_once = 0.4;
 /* Logarithms. */
@@ -83,7 +83,8 @@ static uint32_t rivals_of(const struct ct_race *run, size_t i, uint32_t chosen, 
 static struct doubt doubt_at(const struct ct_race *run, size_t i)
 {
 	struct doubt doubt = { .most = 0,
-		.samples = ct_race_estimate(run, i, 0) > ct_race_long_ns ? MORE_LONG : MORE };
+		.samples = ct_race_estimate(run, i, 0) > ct_race_long_ns ? MORE_LONG :
+			run->apart[i] > run->noise[i] ? MORE_APART : MORE };
 	uint32_t chosen = ct_search_choice(run->out, i), cell[RIVALS + 1];
 	double gain[RIVALS + 1] = { 0 };
 	uint32_t n = rivals_of(run, i, chosen, cell, gain);
@@ -138,6 +139,9 @@ static size_t worth_most(const struct ct_race *run, struct doubt *doubt)
 		struct doubt here = doubt_at(run, i);
 		double worth;
 
+		/* more of one visit would tell the same once more */
+		if (run->apart[i] > 0 && run->where == i)
+			continue;
 		if (here.most <= enough || most_samples(run, i, &here.list) + MORE > CT_SEARCH_MOST_SAMPLES)
 			continue;
 		worth = here.most / pow(fit_in(run, i, &here), dear);

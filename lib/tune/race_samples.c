@@ -40,34 +40,39 @@ static void summarize(struct ct_cell_times *t)
 }
 
 /* Beyond the room the oldest make place. */
-static void add_times(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples, uint64_t cold)
+static void add_time(struct ct_cell_times *t, uint64_t ns, bool cold, uint8_t visit)
 {
-	for (uint32_t k = 0; k < samples; k++) {
-		if (t->n == CT_SEARCH_MOST_SAMPLES) {
-			memmove(t->ns, t->ns + 1, --t->n * sizeof(*t->ns));
-			t->cold >>= 1;
-		}
-		t->cold &= ~(1ull << t->n);
-		t->cold |= (cold >> k & 1) << t->n;
-		t->ns[t->n++] = ns[k];
+	if (t->n == CT_SEARCH_MOST_SAMPLES) {
+		memmove(t->ns, t->ns + 1, --t->n * sizeof(*t->ns));
+		memmove(t->visit, t->visit + 1, t->n * sizeof(*t->visit));
+		t->cold >>= 1;
 	}
-	if (t->n > 0)
-		summarize(t);
+	t->cold &= ~(1ull << t->n);
+	t->cold |= (uint64_t)cold << t->n;
+	t->visit[t->n] = visit;
+	t->ns[t->n++] = ns;
 }
 
 void ct_race_add_samples(struct ct_cell_times *to, const struct ct_cell_times *from)
 {
-	add_times(to, from->ns, from->n, from->cold);
+	for (uint32_t k = 0; k < from->n; k++)
+		add_time(to, from->ns[k], from->cold >> k & 1, from->visit[k]);
+	if (to->n > 0)
+		summarize(to);
 }
 
-static void keep(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples, ct_status status, bool cold)
+/* COLD: the first of these was a first call. */
+static void keep(struct ct_cell_times *t, const uint64_t *ns, uint32_t samples, ct_status status, bool cold,
+	uint8_t visit)
 {
 	if (status != CT_OK) {
 		t->state = status == CT_CORRUPT ? CT_CELL_WRONG : CT_CELL_ILLEGAL;
 		return;
 	}
 	t->state = CT_CELL_ALIVE;
-	add_times(t, ns, samples, cold);
+	for (uint32_t k = 0; k < samples; k++)
+		add_time(t, ns[k], cold && k == 0, visit);
+	summarize(t);
 }
 
 /* About how long one call of CELL takes at size I; where that is hardly known, as long as the default. */
@@ -120,9 +125,9 @@ static struct ct_race_list to_run(const struct ct_race *run, size_t i, const str
 static void keep_both(struct ct_race *run, size_t i, uint32_t cell, const uint64_t *ns, uint32_t samples,
 	ct_status status, bool cold)
 {
-	keep(ct_times(run->out, i, cell), ns, samples, status, cold);
+	keep(ct_times(run->out, i, cell), ns, samples, status, cold, run->visit[i]);
 	if (cell == 0 && run->is[i] != 0)
-		keep(ct_times(run->out, i, run->is[i]), ns, samples, status, cold);
+		keep(ct_times(run->out, i, run->is[i]), ns, samples, status, cold, run->visit[i]);
 	if (status == CT_CORRUPT)
 		condemn(run, cell);
 }
@@ -151,8 +156,10 @@ ct_status ct_race_take(struct ct_race *run, size_t i, const struct ct_race_list 
 	run->out->spent_ns += t.spent_ns;
 	run->out->calls += (uint64_t)samples * list->n;
 	beside = (double)t.spent_ns;
-	if (run->where != i)
+	if (run->where != i) {
 		memset(run->ready, 0, sizeof(run->ready));
+		run->visit[i]++;
+	}
 	run->where = i;
 	for (uint32_t k = 0; k < list->n; k++) {
 		bool new = !run->ready[list->cell[k]], cold = new && t.cold && !run->verify[k];

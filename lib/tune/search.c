@@ -227,16 +227,23 @@ static ct_status anchor(struct ct_race *run, size_t k)
 static ct_status anchors(struct ct_race *run)
 {
 	size_t before = SIZE_MAX;
+	bool small = true;
 
 	for (size_t k = 0; k < run->nat; k++) {
-		ct_status status;
+		ct_status status = CT_OK;
 
 		run->kept_ns = (for_refining + for_checks) * (double)run->allowed_ns;
 		if (run->out->spent_ns >= run->in->budget_ns && k > 0) {
 			run->out->short_of_budget = true;
 			return CT_OK;
 		}
-		status = anchor(run, k);
+		/* what the small sizes say of the large ones is to be known well */
+		if (small && ct_race_first(run, run->at[k]) == 1) {
+			small = false;
+			status = ct_race_return(run);
+		}
+		if (status == CT_OK)
+			status = anchor(run, k);
 		if (status != CT_OK)
 			return status;
 		if (!run->out->measured[run->at[k]])
@@ -261,6 +268,8 @@ static ct_status search(struct ct_race *run)
 
 	if (status == CT_OK)
 		status = anchors(run);
+	if (status == CT_OK)
+		status = ct_race_return(run);
 	for (int round = 0; round < ROUNDS && status == CT_OK; round++) {
 		run->kept_ns = for_checks * (double)run->allowed_ns;
 		status = ct_race_refine(run);

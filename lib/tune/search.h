@@ -37,11 +37,12 @@ struct ct_cell_times {
 	uint64_t ns[CT_SEARCH_MOST_SAMPLES]; /* in the order taken */
 	uint32_t n;
 	uint64_t cold;    /* bit k: sample k was a first call */
+	uint8_t visit[CT_SEARCH_MOST_SAMPLES]; /* of sample k: which visit to the size, counted modulo 256 */
 	enum ct_cell_state state;
 	bool good;        /* not distinguishable from the fastest */
 	double level;     /* mean logarithm of the samples, ns, late ones apart; of how many: */
 	uint32_t counted;
-	double weight;    /* so many samples, first calls counting for less */
+	double weight;    /* so many samples, first calls and those of one visit counting for less */
 	double pooled;    /* the same of the sizes next to it too, race_guess.c; where COUNTED is not 0 */
 	double predicted; /* ns; 0 = no prediction was made; what pruned it */
 	uint64_t median, low, high; /* of ns; 0 when n is 0 */

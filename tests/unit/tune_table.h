@@ -33,6 +33,8 @@ static struct table {
 	size_t tried[SIZES][MOST];
 	double noise;           /* spread of a sample's logarithm; where it is not the same everywhere: */
 	double spread[SIZES][MOST];
+	double apart[SIZES];    /* of a cell's time from one visit to the size to the next, on top of it; 0: none */
+	double visit[MOST];     /* what they are, in this visit */
 	struct ct_rng rng;
 	bool warm[MOST];        /* at size WHERE: what is prepared is given up with the size */
 	size_t where;
@@ -45,17 +47,30 @@ static double uniform(void)
 	return (double)(ct_rng_next(&table.rng) >> 11) / 9007199254740992.0;
 }
 
-/* Log-normal (Box and Muller), and now and then the scheduler takes its time. */
+/* Box and Muller. */
+static double normal(void)
+{
+	return sqrt(-2 * log(uniform() + 1e-300)) * cos(2 * M_PI * uniform());
+}
+
+/* Log-normal, and now and then the scheduler takes its time. */
 static double sample_of(size_t i, uint32_t c)
 {
-	double z = sqrt(-2 * log(uniform() + 1e-300)) * cos(2 * M_PI * uniform()), ns;
+	double z = normal(), ns;
 
 	z *= table.spread[i][c] > 0 ? table.spread[i][c] : table.noise;
-	ns = table.ns[i][c] * exp(z);
+	ns = table.ns[i][c] * (table.apart[i] > 0 ? table.visit[c] : 1) * exp(z);
 	if (uniform() >= 0.02)
 		return ns;
 	table.late_ns += 4 * ns;
 	return 5 * ns;
+}
+
+/* Times of this visit to size I. */
+static void visit(size_t i)
+{
+	for (size_t c = 0; c < table.ncells && table.apart[i] > 0; c++)
+		table.visit[c] = exp(table.apart[i] * normal());
 }
 
 static ct_status take(void *arg, struct ct_search_take *t)
@@ -64,8 +79,10 @@ static ct_status take(void *arg, struct ct_search_take *t)
 	bool cold;
 
 	(void)arg;
-	if (table.where != t->size)
+	if (table.where != t->size) {
 		memset(table.warm, 0, sizeof(table.warm));
+		visit(t->size);
+	}
 	table.where = t->size;
 	for (uint32_t k = 0; k < t->n; k++) {
 		uint32_t c = t->list[k];
@@ -113,6 +130,7 @@ static ct_status search(uint64_t seed, double effort, struct ct_search *found)
 	table.rng = ct_rng_make(seed);
 	table.clock_ns = table.late_ns = 0;
 	memset(table.warm, 0, sizeof(table.warm));
+	visit(table.where = 0);
 	return ct_search_run(&in, found);
 }
 
