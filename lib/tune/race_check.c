@@ -60,10 +60,11 @@ static ct_status refresh(struct ct_race *run, size_t i, uint32_t cell)
 	return status;
 }
 
-/* The gain of STRETCH by the samples at all of its sizes together: as sure as at one, on average worth it. */
-static bool worth_together(const struct ct_race *run, const struct ct_stretch *stretch)
+/* The gain of STRETCH by the samples at all of its sizes together: as sure as at one, on average worth it. BUT_LARGEST:
+ * but for the size where it gains most, which late samples of the default may have done. */
+static bool worth_together(const struct ct_race *run, const struct ct_stretch *stretch, bool but_largest)
 {
-	double gain = 0, variance = 0;
+	double gain = 0, variance = 0, most = 0;
 	size_t n = 0;
 
 	for (size_t i = stretch->first; i <= stretch->last; i++) {
@@ -72,9 +73,11 @@ static bool worth_together(const struct ct_race *run, const struct ct_stretch *s
 		if (ct_times(run->out, i, 0)->counted == 0 || ct_times(run->out, i, stretch->cell)->counted == 0)
 			continue;
 		gain += own.log_ns - new.log_ns;
+		most = fmax(most, own.log_ns - new.log_ns);
 		variance += own.se * own.se + new.se * new.se;
 		n++;
 	}
+	gain -= but_largest ? most : 0;
 	return n > 1 && gain > (double)n * log(ct_race_not_worse) && gain > surely * sqrt(variance);
 }
 
@@ -82,7 +85,7 @@ static bool worth_together(const struct ct_race *run, const struct ct_stretch *s
  * tell), or by all that is known somewhere in it or in all of it. */
 static bool worth(const struct ct_race *run, const struct ct_stretch *stretch, double fresh_low)
 {
-	if ((fresh_low > 1 && stretch->gain > 1 + least_gain) || worth_together(run, stretch))
+	if ((fresh_low > 1 && stretch->gain > 1 + least_gain) || worth_together(run, stretch, false))
 		return true;
 	for (size_t i = stretch->first; i <= stretch->last; i++) {
 		struct ct_guess own = ct_race_guess(run, i, 0), new = ct_race_guess(run, i, stretch->cell);
@@ -126,8 +129,8 @@ static ct_status check(struct ct_race *run, struct ct_stretch *stretch)
 	}
 	/* what spoke for it may have been late samples of the default; where visits differ one says little */
 	alone = fresh && run->apart[i] == 0;
-	if (!ct_race_usable(new) || (alone && r.ratio < 1 && !ct_race_slower(run, i, 0, stretch->cell)) ||
-		!worth(run, stretch, alone ? r.low : 0))
+	if (!ct_race_usable(new) || (alone && r.ratio < 1 && !ct_race_slower(run, i, 0, stretch->cell) &&
+		!worth_together(run, stretch, true)) || !worth(run, stretch, alone ? r.low : 0))
 		stretch->cell = 0;
 	return status;
 }

@@ -13,6 +13,7 @@ enum { ENOUGH = 5, FEW = 4 /* samples */, DIFFERENCES = 512, DIFFERENCES_ENOUGH 
 
 static const double outlier = 4, steeper = 0.12, plain = 4;
 static const double normal_difference = 0.9539; /* median of |a - b|, a and b standard normal */
+static const double normal_three_quarters = 1.6269; /* third quartile of it */
 static const double normal_middle = 0.6745;     /* median of |a| */
 static const double error_apart = 0.015;        /* of a line, at least, for each doubling */
 static const double least_noise = 0.005, most_noise = 1, most_rough = 0.2;
@@ -53,17 +54,19 @@ static size_t differences(const struct ct_race *run, size_t i, double *list, siz
 }
 
 /* Spread of a sample's logarithm at size I, and, where there are few, at the sizes below: from one sample
- * to the next, so that neither drift nor a few late ones count. */
+ * to the next, so that neither drift nor a few late ones count. The middle difference says nothing of times that
+ * come in two kinds, such as with and without a wait for a processor: the third quarter does. */
 static double noise_at(const struct ct_race *run, size_t i)
 {
-	double list[DIFFERENCES];
+	double list[DIFFERENCES], middle;
 	size_t n = 0;
 
 	for (size_t j = i + 1; j-- > 0 && n < DIFFERENCES_ENOUGH;)
 		n = differences(run, j, list, n);
 	if (n == 0)
 		return most_noise;
-	return fmin(most_noise, fmax(least_noise, median_of(list, n) / normal_difference));
+	middle = median_of(list, n) / normal_difference;
+	return fmin(most_noise, fmax(least_noise, fmax(middle, list[3 * n / 4] / normal_three_quarters)));
 }
 
 /* The middle sample, a first call by as much shorter as these are longer. Who has others is told by them, since
