@@ -12,6 +12,8 @@
 
 enum { POINTS = 7, LEAST_POINTS = 4, SAMPLES = 5, SAMPLES_LARGE = 2, WINDOW = 16, WINDOW_LARGE = 4, WORK_BYTES = 256 << 10, WORK_TRIES = 5 };
 
+static const double slow_ns = 250000; /* beyond it, too, a message is sent a few times only */
+
 static const uint64_t point_bytes[POINTS] = { 8, 256, 4 << 10, 32 << 10, 128 << 10, 512 << 10, 2 << 20 };
 
 /* Neighbours on a host, or rank k of host 0 with rank k of host 1 and so on; false: there are none. */
@@ -40,6 +42,7 @@ struct measuring {
 	struct ct_tuned *tuned;
 	uint32_t candidate;
 	const uint32_t *partner;
+	bool few; /* samples and messages: these take long */
 };
 
 /* Median time of one start of WINDOW messages of BYTES: 0 = cannot be measured. */
@@ -47,7 +50,7 @@ static ct_status time_of(struct measuring *m, ct_coll coll, uint64_t bytes, uint
 {
 	struct ct_test test = { .coll = coll, .type = CT_FLOAT, .op = CT_SUM, .bytes = bytes,
 		.window = window, .partner = m->partner };
-	uint32_t n = bytes > WORK_BYTES ? SAMPLES_LARGE : SAMPLES;
+	uint32_t n = m->few ? SAMPLES_LARGE : SAMPLES;
 	struct ct_trial trial = { .test = &test, .which = &m->candidate, .n = 1, .samples = n };
 	uint64_t samples[SAMPLES];
 	ct_status each, status;
@@ -67,7 +70,7 @@ static ct_status time_of(struct measuring *m, ct_coll coll, uint64_t bytes, uint
 /* (T(n) - T(1)) / (n - 1) */
 static ct_status gap_of(struct measuring *m, ct_coll coll, uint64_t bytes, double *ns)
 {
-	uint32_t n = bytes > WORK_BYTES ? WINDOW_LARGE : WINDOW;
+	uint32_t n = m->few ? WINDOW_LARGE : WINDOW;
 	double one = 0, many = 0;
 	ct_status status = time_of(m, coll, bytes, 1, &one);
 
@@ -96,7 +99,9 @@ static ct_status measure_class(struct measuring *m, struct ct_link *link)
 		ct_status status;
 
 		p.bytes[i] = point_bytes[i];
+		m->few = p.bytes[i] > WORK_BYTES || (i > 0 && p.oneway_ns[i - 1] > slow_ns);
 		status = time_of(m, CT_P2P_LATENCY, p.bytes[i], 1, &p.oneway_ns[i]);
+		m->few |= p.oneway_ns[i] > slow_ns;
 		if (status == CT_OK)
 			status = gap_of(m, CT_P2P_ONEWAY, p.bytes[i], &p.gap_ns[i]);
 		if (status == CT_OK)
@@ -144,7 +149,7 @@ ct_status ct_tune_measure_links(struct ct_session *session, struct ct_tuned *t, 
 	const struct ct_world *w = ct_session_world(session);
 	struct ct_tune_links *links = &t->links[i];
 	uint32_t *partner = ct_alloc(w->nranks, sizeof(*partner));
-	struct measuring m = { session, t, 0, partner };
+	struct measuring m = { session, t, 0, partner, false };
 	double reduce_ns = 0, copy_ns = 0;
 	uint64_t begin = ct_now_ns();
 	int64_t spent;
