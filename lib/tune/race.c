@@ -129,7 +129,7 @@ ct_status ct_race_look(struct ct_race *run, size_t i, const struct ct_race_list 
 	ct_status status = CT_OK;
 
 	for (uint32_t k = 0; k < list->n; k++) {
-		struct ct_guess g = ct_race_guess(run, i, list->cell[k]);
+		struct ct_guess g = ct_race_line(run, i, list->cell[k]);
 
 		foreseen[list->cell[k]] = g.se < well_known ? g.log_ns : 0;
 	}

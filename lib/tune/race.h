@@ -106,6 +106,9 @@ void ct_race_common(struct ct_race *run);
 
 struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell);
 
+/* By its own samples alone, here and at other sizes, whatever the other cells do. */
+struct ct_guess ct_race_line(const struct ct_race *run, size_t i, uint32_t cell);
+
 /* What was computed of CELL is no longer true. */
 void ct_race_forget(struct ct_race *run, uint32_t cell);
 

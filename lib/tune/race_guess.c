@@ -140,8 +140,7 @@ static struct ct_guess compute_alone(const struct ct_race *run, size_t i, uint32
 	return (struct ct_guess){ log(l.a + l.b), error };
 }
 
-/* What is known of CELL at size I by itself. */
-static struct ct_guess alone(const struct ct_race *run, size_t i, uint32_t cell)
+struct ct_guess ct_race_line(const struct ct_race *run, size_t i, uint32_t cell)
 {
 	size_t at = i * run->out->ncells + cell;
 
@@ -168,7 +167,7 @@ static size_t nearest_of(const struct ct_race *run, size_t i, uint32_t cell)
  * well as it is known. The default may be another algorithm at either. */
 static struct ct_guess beside(const struct ct_race *run, size_t i, size_t j, uint32_t cell)
 {
-	struct ct_guess there = alone(run, j, cell);
+	struct ct_guess there = ct_race_line(run, j, cell);
 	double apart = ratio_error * (i < j ? (double)(j - i) : (double)(i - j)), sum = 0, weights = 0;
 
 	for (uint32_t c = 0; c < run->in->ncells; c++) {
@@ -177,8 +176,8 @@ static struct ct_guess beside(const struct ct_race *run, size_t i, size_t j, uin
 
 		if (c == cell || ct_times(run->out, i, c)->counted == 0 || ct_times(run->out, j, c)->counted == 0)
 			continue;
-		a = alone(run, i, c);
-		b = alone(run, j, c);
+		a = ct_race_line(run, i, c);
+		b = ct_race_line(run, j, c);
 		w = 1 / (a.se * a.se + b.se * b.se + apart * apart + (c == 0 ? default_error * default_error : 0));
 		sum += w * (a.log_ns - b.log_ns);
 		weights += w;
@@ -217,7 +216,7 @@ struct ct_guess ct_race_guess(const struct ct_race *run, size_t i, uint32_t cell
 	/* which is known from other sizes too */
 	if (cell == 0)
 		cell = run->is[i];
-	own = alone(run, i, cell);
+	own = ct_race_line(run, i, cell);
 	j = nearest_of(run, i, cell);
 	if (j == i || j == SIZE_MAX || cell == 0 || (i < j ? j - i : i - j) > BESIDE)
 		return own;
